@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as NotJson
 
 from sightline.errors import SettingsError
 
@@ -73,14 +76,21 @@ def load(settings: type[S], **overrides: Any) -> S:
     Raises:
         SettingsError: Names each variable that has a bad value, what it has, and what was expected.
     """
+    prefix = settings.model_config.get("env_prefix", "")
     try:
         return settings(**overrides)
+    except NotJson as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        name = (prefix + (field[1] if field else "*")).upper()
+        raise SettingsError(f"{name}: expected JSON: {error.__cause__ or error}") from None
     except ValidationError as error:
-        prefix = settings.model_config.get("env_prefix", "")
-        lines = []
-        for problem in error.errors(include_url=False):
-            name = prefix + "_".join(map(str, problem["loc"]))
-            secret = "password" in name.lower() or "secret" in name.lower() or "key" in name.lower()
-            came = "" if secret else f", got {str(problem['input'])[:80]!r}"
-            lines.append(f"{name.upper()}: {problem['msg']}{came}")
-        raise SettingsError("; ".join(lines)) from None
+        problems = "; ".join(_explain(prefix, problem) for problem in error.errors(include_url=False))
+        raise SettingsError(problems) from None
+
+
+def _explain(prefix: str, problem: ErrorDetails) -> str:
+    name = (prefix + "_".join(map(str, problem["loc"]))).upper()
+    secret = any(word in name for word in ("PASSWORD", "SECRET", "KEY", "TOKEN"))
+    # Without a place it is about all values together, secrets among them.
+    came = "" if secret or not problem["loc"] else f", got {str(problem['input'])[:80]!r}"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}{came}"

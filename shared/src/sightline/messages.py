@@ -16,7 +16,16 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import to_json
 
 from sightline import imaging, subjects
 from sightline.errors import DecodeError
@@ -24,9 +33,31 @@ from sightline.errors import DecodeError
 MAX_TEXT = 8_000
 """Characters of a caption that are kept."""
 
+MAX_NAME = 20_000
+"""Bytes of a name as JSON. A track has three, and JetStream takes 64 KB of headers."""
+
 Pixels = NDArray[np.uint8]
-_SAFE = " :/+;,=@()"
-Name = Annotated[str, StringConstraints(max_length=16_384)]
+_SAFE = ":/+;,=@()"
+
+
+def _fits_headers(name: str) -> str:
+    size = len(json.dumps(name))
+    if size > MAX_NAME:
+        raise ValueError(f"a name takes at most {MAX_NAME:,} bytes as JSON, this one {size:,}")
+    return name
+
+
+def _is_json(data: dict[str, Any]) -> dict[str, Any]:
+    to_json(data)
+    return data
+
+
+# Header values: nothing here needs the percent-encoding that CloudEvents has for the rest.
+Id = Annotated[str, StringConstraints(pattern=r"^[!#$&-~]{1,128}$")]
+ContentType = Annotated[str, StringConstraints(pattern=r"^[!#$&-~]{0,128}$")]
+# Part of subjects as it is, so one token.
+Stage = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
+Name = Annotated[str, StringConstraints(max_length=MAX_NAME), AfterValidator(_fits_headers)]
 
 
 class Wire(NamedTuple):
@@ -82,7 +113,7 @@ class Message(BaseModel):
 
     TYPE: ClassVar[str]
 
-    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    id: Id = Field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def subject(self) -> str:
@@ -121,33 +152,29 @@ class Message(BaseModel):
 class BinaryMessage(Message):
     """A message whose payload is a picture, or nothing, and whose fields are headers.
 
-    Plain fields are percent-encoded text, as CloudEvents has it; nested ones are ASCII JSON.
+    Plain fields are percent-encoded text, as CloudEvents has it; nested ones are ASCII JSON without
+    ``%``, which percent-decoding leaves alone. Empty fields are left out.
     """
 
-    content_type: str = ""
+    content_type: ContentType = ""
 
     def to_wire(self) -> Wire:
-        fields = self.model_dump(mode="json", exclude={"id", "data", "content_type"}, exclude_none=True)
-        headers = self._envelope() | {"content-type": self.content_type or "application/octet-stream"}
-        for name, value in fields.items():
-            headers[_header(name)] = (
-                json.dumps(value) if isinstance(value, dict) else quote(str(value), safe=_SAFE)
-            )
-        return Wire(headers, getattr(self, "data", b""))
+        fields = self.model_dump(mode="json", exclude={"id", "data"}, exclude_none=True)
+        values = {_header(name): _to_header(value) for name, value in fields.items() if value != ""}
+        return Wire(self._envelope() | values, getattr(self, "data", b""))
 
     @classmethod
     def from_wire(cls, wire: Wire) -> Self:
         headers, payload = wire
         cls._check_type(headers)
         try:
-            fields: dict[str, Any] = {
-                name: _header_value(headers[_header(name)])
+            fields = {
+                name: _from_header(headers[_header(name)])
                 for name in cls.model_fields
                 if _header(name) in headers
             }
-            fields |= {"content_type": headers.get("content-type", ""), "data": payload}
-            return cls.model_validate(fields)
-        except ValueError as error:
+            return cls.model_validate(fields | {"id": headers["ce-id"], "data": payload})
+        except (ValueError, KeyError, RecursionError) as error:
             raise DecodeError(f"not a {cls.TYPE}: {_brief(error)}", payload) from error
 
 
@@ -171,8 +198,8 @@ class FrameInfo(BinaryMessage):
     trigger: Trigger
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")
-    content_type: str = "image/jpeg"
-    content_hash: str = ""
+    content_type: ContentType = "image/jpeg"
+    content_hash: str = Field("", max_length=128)
     unchanged_since: int | None = None
 
     @property
@@ -188,6 +215,12 @@ class Frame(FrameInfo):
     """
 
     data: bytes = Field(min_length=1, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        # Pydantic's would compare the cached pixels, too, which arrays do not do with `==`.
+        return isinstance(other, Frame) and (self.info, self.data) == (other.info, other.data)
+
+    __hash__ = FrameInfo.__hash__
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -231,10 +264,10 @@ class Caption(Message):
     TYPE: ClassVar[str] = "sightline.caption.v1"
 
     text: str = Field(max_length=MAX_TEXT)
-    data: dict[str, Any] | None = None
+    data: Annotated[dict[str, Any], AfterValidator(_is_json)] | None = None
     model: str = Field("", max_length=200, description="What wrote it; `offline` is no model at all.")
     prompt: str = Field("", max_length=2_000)
-    stage: str = ""
+    stage: Stage = ""
     frame: FrameInfo | None = None
     seconds: float = Field(0.0, ge=0, description="How long the worker took.")
 
@@ -266,7 +299,7 @@ class Ticket(Message):
 
     TYPE: ClassVar[str] = "sightline.ticket.v1"
 
-    stage: str
+    stage: Stage = Field(min_length=1)
     lane: Lane
     track: Track
     sequence: int = Field(ge=1)
@@ -281,7 +314,7 @@ class DeadLetter(Message):
 
     TYPE: ClassVar[str] = "sightline.dead.v1"
 
-    stage: str
+    stage: Stage = Field(min_length=1)
     work_subject: str
     reason: str = Field(max_length=2_000)
     error: str = Field(description="The error's class.")
@@ -370,10 +403,17 @@ class Answer(Message):
 
 def _header(field: str) -> str:
     """The header of a field. CloudEvents attribute names are lower-case letters and digits."""
-    return "ce-time" if field == "captured_at" else f"ce-{field.replace('_', '')}"
+    special = {"captured_at": "ce-time", "content_type": "content-type"}
+    return special.get(field, f"ce-{field.replace('_', '')}")
 
 
-def _header_value(value: str) -> Any:
+def _to_header(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value).replace("%", "\\u0025")
+    return quote(str(value), safe=_SAFE)
+
+
+def _from_header(value: str) -> Any:
     return json.loads(value) if value.startswith("{") else unquote(value)
 
 
