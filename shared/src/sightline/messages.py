@@ -34,16 +34,16 @@ MAX_TEXT = 8_000
 """Characters of a caption that are kept."""
 
 MAX_NAME = 20_000
-"""Bytes of a name as JSON. A track has three, and JetStream takes 64 KB of headers."""
+"""Bytes of a name in a header. A track has three, and JetStream takes 64 KB of headers."""
 
 Pixels = NDArray[np.uint8]
 _SAFE = ":/+;,=@()"
 
 
 def _fits_headers(name: str) -> str:
-    size = len(json.dumps(name))
+    size = len(_to_header({"": name}))
     if size > MAX_NAME:
-        raise ValueError(f"a name takes at most {MAX_NAME:,} bytes as JSON, this one {size:,}")
+        raise ValueError(f"a name takes at most {MAX_NAME:,} bytes in a header, this one {size:,}")
     return name
 
 
@@ -198,7 +198,7 @@ class FrameInfo(BinaryMessage):
     trigger: Trigger
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")
-    content_type: ContentType = "image/jpeg"
+    content_type: ContentType = Field("image/jpeg", min_length=1)
     content_hash: str = Field("", max_length=128)
     unchanged_since: int | None = None
 
