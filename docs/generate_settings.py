@@ -1,0 +1,110 @@
+"""Writes the table of settings into the README, between its markers; ``--check`` only compares.
+
+The table is made of the settings classes themselves: names, defaults, descriptions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from sightline.config import Settings
+
+CLASSES = (
+    "sightline.config:BusSettings",
+    "sightline.config:ServiceSettings",
+    "sightline.config:LiveKitSettings",
+    "sightline_encoder.settings:EncoderSettings",
+)
+"""Every settings class of the project, in the order of the table."""
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
+
+
+def classes() -> list[type[Settings]]:
+    return [getattr(import_module(module), name) for module, name in (each.split(":") for each in CLASSES)]
+
+
+def table() -> str:
+    """The settings of all classes, as Markdown."""
+    return "\n\n".join(_section(each) for each in classes())
+
+
+def _section(settings: type[Settings]) -> str:
+    rows = [
+        f"| `{_variable(settings, name, field)}` | {_default(field)} | {_cell(field.description or '')} |"
+        for name, field in settings.model_fields.items()
+    ]
+    title = (settings.__doc__ or settings.__name__).splitlines()[0]
+    return "\n".join([f"**{title}**", "", "| variable | default | what |", "|---|---|---|", *rows])
+
+
+def _variable(settings: type[Settings], name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        alias = alias.choices[0]
+    return alias if isinstance(alias, str) else f"{settings.model_config['env_prefix']}{name}".upper()
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    text = ",".join(_texts(value))
+    return f"`{_cell(text)}`" if text else ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """A default as it would be written into the environment."""
+    if isinstance(value, tuple | list | set | frozenset):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, bool):
+        yield str(value).lower()
+    elif isinstance(value, Enum):
+        yield str(value.value)
+    elif isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif value is not None and value is not PydanticUndefined:
+        yield str(value)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def with_table(readme: str) -> str:
+    """The README with the table between its markers; in a section of its own where it has none."""
+    if BEGIN not in readme or END not in readme:
+        readme = f"{readme.rstrip()}\n\n## Settings\n\n{BEGIN}\n{END}\n"
+    before, rest = readme.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the README is not up to date")
+    check = parser.parse_args().check
+    now = README.read_text()
+    wanted = with_table(now)
+    if check and now != wanted:
+        sys.exit(
+            f"{README.name}: the table of settings is out of date; run: python docs/generate_settings.py"
+        )
+    if not check:
+        README.write_text(wanted)
+
+
+if __name__ == "__main__":
+    main()
