@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS = (
     ("errors",),
-    ("subjects", "imaging"),
+    ("subjects", "imaging", "wire"),
     ("messages",),
     ("worker", "config", "topology"),
     ("log", "metrics", "tracing", "health"),
@@ -226,7 +226,7 @@ LAWFUL = {
     "shared/src/sightline/subjects.py": "if TYPE_CHECKING:\n    from sightline.messages import Track",
     "shared/src/sightline/bus/client.py": "import nats\nfrom sightline.bus import names\nfrom . import names",
     "shared/src/sightline/service.py": "from sightline.runner import Runner\nimport natsort",
-    "services/encoder/src/sightline_encoder/worker.py": "import sightline\nfrom sightline_encoder import encode",
+    "services/encoder/src/sightline_encoder/worker.py": "import sightline_encoder.encode as e\nimport cv2",
     "services/agent/src/sightline_agent/worker.py": "from livekit import agents, rtc",
     "services/room-ingest/src/sightline_ingest/room.py": "from livekit.rtc import VideoStream",
 }
