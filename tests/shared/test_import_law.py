@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS = (
     ("errors",),
-    ("subjects", "imaging", "wire"),
+    ("subjects", "imaging", "wire", "turns"),
     ("messages",),
     ("worker", "config", "topology"),
     ("log", "metrics", "tracing", "health"),

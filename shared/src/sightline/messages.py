@@ -13,6 +13,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from sightline import imaging, subjects
+from sightline.turns import Shown as Shown
+from sightline.turns import TurnRecord as TurnRecord
 from sightline.wire import BinaryMessage as BinaryMessage
 from sightline.wire import ContentType, Name, Stage
 from sightline.wire import Message as Message
