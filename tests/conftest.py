@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sightline.embedded import NatsServer
 from support import environment, event_loop
 from support.livekit_server import LiveKitServer, find_livekit_server, running_livekit
-from support.nats_server import Server
+from support.nats_server import Server, running_nats
 
 if TYPE_CHECKING:
     from sightline.bus import Bus
 
 environment.remove_leaks()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows the log of its NATS server."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("nats")
+    if report.failed and call.when == "call" and server is not None:
+        report.sections.append(("nats-server", server.log))
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +39,9 @@ def _event_loop_is_never_blocked(request: pytest.FixtureRequest) -> Iterator[Non
 
 
 @pytest.fixture
-async def nats() -> AsyncIterator[Server]:
+async def nats(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
     """A NATS server of this test alone, running."""
-    async with NatsServer() as server:
+    async with running_nats(ill_treated=request.node.get_closest_marker("faults") is not None) as server:
         yield server
 
 
@@ -47,10 +58,9 @@ async def bus(nats: Server) -> AsyncIterator[Bus]:
 @pytest.fixture(scope="session")
 def livekit() -> Iterator[LiveKitServer]:
     """A running livekit-server, shared by the tests of this process: use rooms of your own."""
-    binary = find_livekit_server()
-    if binary is None:
-        environment.missing(
-            "livekit", "there is no livekit-server binary: docs/development.md tells how to get it"
-        )
+    try:
+        binary = find_livekit_server()
+    except FileNotFoundError as error:
+        environment.missing("livekit", str(error))
     with running_livekit(binary) as server:
         yield server

@@ -32,14 +32,25 @@ class LiveKitServer:
     log: Path
 
 
-def find_livekit_server() -> Path | None:
-    """The binary: LIVEKIT_SERVER, `livekit-server` on the PATH, or what `go install` left."""
+def find_livekit_server() -> Path:
+    """The binary: LIVEKIT_SERVER, `livekit-server` on the PATH, or what `go install` left.
+
+    Raises:
+        FileNotFoundError: There is none; says where it was looked for.
+    """
     if LIVEKIT_SERVER:
-        return Path(LIVEKIT_SERVER)
-    if found := shutil.which("livekit-server"):
-        return Path(found)
-    candidates = (_go_bin() / name for name in ("livekit-server", "server"))
-    return next((path for path in candidates if path.is_file()), None)
+        candidates = [Path(LIVEKIT_SERVER)]
+    else:
+        candidates = [_go_bin() / name for name in ("livekit-server", "server")]
+        if found := shutil.which("livekit-server"):
+            candidates.insert(0, Path(found))
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.absolute()
+    places = ", ".join(map(str, candidates))
+    raise FileNotFoundError(
+        f"there is no livekit-server ({places}): docs/development.md tells how to get one"
+    )
 
 
 def _go_bin() -> Path:
