@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import NamedTuple
 
-from sightline.messages import FrameInfo, Track
 from sightline.stages import StageRegistry
+
+from sightline.changes import Changes
+from sightline.errors import CaptureError, SightlineError
+from sightline.log import get_logger
+from sightline.messages import Frame, FrameInfo, Track, Trigger
+from sightline_ingest import jpeg
+from sightline_ingest.captures import Captures
+from sightline_ingest.metrics import ENCODE_SECONDS, LOOKS, REPLACED, SHED
 from sightline_ingest.picture import Picture
+from sightline_ingest.policy import History, Look, Policy, Sample
 from sightline_ingest.publisher import Publisher
+from sightline_ingest.scene import Scene, Thumbnail, View, thumbnail
 from sightline_ingest.settings import SamplingSettings
+
+log = get_logger()
+
+END_SECONDS = 3.0
 
 
 class Demand(NamedTuple):
@@ -23,37 +38,90 @@ class Demand(NamedTuple):
     width: int
 
 
+class _Shown(NamedTuple):
+    """A picture, and when it was shown, on the loop's clock."""
+
+    picture: Picture
+    at: float
+
+
+class _Seen(NamedTuple):
+    """A picture that was looked at."""
+
+    shown: _Shown
+    thumbnail: Thumbnail
+    view: View
+
+
 class TrackSampler:
-    """Samples one track. ``run`` it in a task; cancel that task, then ``end``."""
+    """Samples one track. ``run`` it in a task; cancel that task, then ``end``.
+
+    Of the pictures that are shown the newest is kept, nothing is copied. Every ``look_interval`` it
+    is looked at; what becomes of it then is the policy's decision, asked again when its time comes.
+    """
 
     def __init__(
         self, track: Track, publisher: Publisher, stages: StageRegistry, settings: SamplingSettings
     ) -> None:
+        """No I/O, but on an event loop."""
         self.track = track
+        self._publisher, self._stages, self._settings = publisher, stages, settings
+        self._policy = Policy(settings)
+        self._scene = Scene(settings.still_threshold, settings.scene_threshold)
+        self._history = History()
+        self._captures = Captures()
+        self._sequence: int | None = None
+        self._speaking = False
+        self._newest: _Shown | None = None
+        self._seen: _Seen | None = None
+        self._look_at = 0.0
+        self._picture_wakes = False
+        self._failing = False
+        self._changes = Changes()
+        self._settled = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     @property
     def demand(self) -> Demand:
         """What is wanted of this track now."""
-        raise NotImplementedError
+        wants = self._stages.wants
+        interval = self._policy.interval(self._speaking, wants)
+        if interval is not None and self._captures.waiting:
+            interval = 0.0
+        return Demand(interval, max((want.max_width for want in wants.values()), default=0))
 
     async def demand_changed(self, demand: Demand) -> Demand:
         """Wait until the demand is another. Only while ``run`` runs."""
-        raise NotImplementedError
+        while True:
+            version = self._changes.version
+            if self.demand != demand:
+                return self.demand
+            await self._changes.after(version)
 
     async def run(self) -> None:
         """Look at pictures and publish frames, for ever; cancel to stop. Survives the bus."""
-        raise NotImplementedError
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_stages())
+            tasks.create_task(self._follow_bus())
+            tasks.create_task(self._sample())
 
     def show(self, picture: Picture) -> None:
         """Offer the newest picture; the one before it is dropped. Never blocks. On the loop's thread."""
-        raise NotImplementedError
+        if self._newest is not None:
+            REPLACED.inc()
+        self._newest = _Shown(picture, self._loop.time())
+        self._settled.clear()
+        if self._picture_wakes:
+            self._changes.tell()
 
     def speak(self, speaking: bool) -> None:
         """The participant began or stopped to speak."""
-        raise NotImplementedError
+        if speaking != self._speaking:
+            self._speaking = speaking
+            self._changes.tell()
 
     async def capture(self, deadline: float) -> FrameInfo:
-        """Publish a frame now.
+        """Publish a frame now, for whoever asks meanwhile.
 
         Args:
             deadline: Seconds after which nobody waits for it.
@@ -61,8 +129,142 @@ class TrackSampler:
         Raises:
             CaptureError: No picture came, or could be published, in time.
         """
-        raise NotImplementedError
+        if not self._stages.wants:
+            raise CaptureError("no stage runs that would look at a frame: start a captioner")
+        try:
+            with self._captures.ask(self._loop.time()) as answer:
+                self._changes.tell()
+                async with asyncio.timeout(deadline):
+                    return await asyncio.shield(answer)
+        except TimeoutError:
+            raise CaptureError(f"no picture of the {self.track.source} came within {deadline:g} s") from None
+        finally:
+            self._changes.tell()
+
+    async def settled(self) -> None:
+        """Wait until the picture shown last was looked at and, if it is to be, published."""
+        await self._settled.wait()
 
     async def end(self) -> None:
         """The track is over: take its frame's place. Bounded, never raises. Cancel ``run`` first."""
-        raise NotImplementedError
+        self._captures.refuse(CaptureError(f"the {self.track.source} is over"))
+        if self._sequence is None:
+            return
+        sequence, self._sequence = self._sequence, self._sequence + 1
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await self._publisher.end(self.track, sequence)
+        except (SightlineError, TimeoutError) as error:
+            log.debug("track_end_not_published", reason=repr(error))
+
+    async def _follow_stages(self) -> None:
+        version = -1
+        while True:
+            version = await self._stages.changed(version)
+            # A stage that comes back has seen nothing.
+            self._history = self._history.keeping(self._stages.wants)
+            self._changes.tell()
+
+    async def _follow_bus(self) -> None:
+        version = -1
+        while True:
+            version = await self._publisher.changes.after(version)
+            self._changes.tell()
+
+    async def _sample(self) -> None:
+        while True:
+            version = self._changes.version
+            wake_at: float | None = None
+            if self._stages.wants and self._publisher.ready:
+                self._look_at_newest()
+                wake_at = await self._sample_seen()
+            if self._newest is None:
+                self._settled.set()
+            await self._wait(version, wake_at)
+
+    def _look_at_newest(self) -> None:
+        shown, now = self._newest, self._loop.time()
+        if shown is None or not (now >= self._look_at or self._captures.waiting):
+            return
+        self._newest, self._look_at = None, now + self._settings.look_interval
+        seen = thumbnail(shown.picture)
+        view = self._scene.view(seen)
+        LOOKS.labels(view.name.lower()).inc()
+        self._seen = _Seen(shown, seen, view)
+
+    async def _sample_seen(self) -> float | None:
+        """Publish what was seen, if it is to be; otherwise when to ask again, on the loop's clock."""
+        if self._seen is None:
+            return None
+        look = Look(
+            now=self._loop.time(),
+            view=self._seen.view,
+            speaking=self._speaking,
+            asked=self._captures.wants(self._seen.shown.at),
+            generation=self._publisher.generation,
+        )
+        sample = self._policy.decide(self._history, look, self._stages.wants)
+        if sample is None:
+            return self._policy.due(self._history, look, self._stages.wants)
+        seen, self._seen = self._seen, None
+        try:
+            await self._publish(seen, look, sample)
+        except SightlineError as error:
+            self._shed(error)
+        except Exception as error:
+            # A picture that nobody can encode must not end the track.
+            log.exception("picture_not_sampled")
+            self._shed(error)
+        return look.now
+
+    async def _publish(self, seen: _Seen, look: Look, sample: Sample) -> None:
+        known = frozenset(self._stages.wants)
+        if self._sequence is None:
+            self._sequence = await self._publisher.next_sequence(self.track)
+        # Taken whether or not the bus takes the frame: it may have, without our knowing.
+        sequence, self._sequence = self._sequence, self._sequence + 1
+        frame = await asyncio.to_thread(self._encode, seen.shown.picture, self.demand.width, sequence, sample)
+        ticketed = await self._publisher.publish(frame, sample.stages)
+        self._history = self._history.after(look, sample, sequence, known, ticketed)
+        if sample.unchanged_since is None:
+            self._scene.begin(seen.thumbnail)
+        if sample.trigger is Trigger.USER_REQUEST:
+            self._captures.answer(frame.info, seen.shown.at)
+        self._failing = False
+
+    def _encode(self, picture: Picture, max_width: int, sequence: int, sample: Sample) -> Frame:
+        settings = self._settings
+        with ENCODE_SECONDS.time():
+            data, width, height = jpeg.encode(
+                picture, max_width, settings.jpeg_quality, settings.max_frame_bytes
+            )
+        return Frame(
+            track=self.track,
+            sequence=sequence,
+            captured_at=picture.captured_at,
+            trigger=sample.trigger,
+            width=width,
+            height=height,
+            content_hash=Frame.hash_of(data),
+            unchanged_since=sample.unchanged_since,
+            data=data,
+        )
+
+    def _shed(self, error: Exception) -> None:
+        """Frames are not sent again: the next one is newer."""
+        SHED.inc()
+        self._captures.refuse(CaptureError(f"the frame was not published: {error}"))
+        if not self._failing:
+            log.debug("frames_shed", reason=str(error))
+        self._failing = True
+
+    async def _wait(self, version: int, wake_at: float | None) -> None:
+        """Until something changed, or the next look is due, or what was seen is."""
+        now = self._loop.time()
+        # Between looks nobody needs to know that there is a newer picture.
+        self._picture_wakes = now >= self._look_at or self._captures.waiting
+        times = [self._look_at] if now < self._look_at else []
+        times += [wake_at] if wake_at is not None else []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(min(times, default=None)):
+                await self._changes.after(version)

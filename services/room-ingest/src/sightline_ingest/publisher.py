@@ -1,0 +1,100 @@
+"""Frames onto the bus: the frame first, then a ticket for each stage that is to look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sightline.stages import StageRegistry
+
+from sightline import subjects
+from sightline.bus import Bus
+from sightline.changes import Changes
+from sightline.errors import BusError, DecodeError
+from sightline.log import get_logger
+from sightline.messages import Caption, Frame, FrameInfo, Lane, Message, Ticket, Track, TrackEnded
+from sightline_ingest.metrics import FRAMES, TICKETS
+
+log = get_logger()
+
+
+class Publisher:
+    """Publishes the frames of any number of tracks."""
+
+    def __init__(self, bus: Bus, stages: StageRegistry) -> None:
+        self._bus = bus
+        self._stages = stages
+
+    @property
+    def ready(self) -> bool:
+        """Whether a frame would be taken now."""
+        return self._bus.ready
+
+    @property
+    def generation(self) -> int:
+        """See ``Bus.generation``."""
+        return self._bus.generation
+
+    @property
+    def changes(self) -> Changes:
+        """Tells when ``ready`` or ``generation`` changes."""
+        return self._bus.changes
+
+    async def next_sequence(self, track: Track) -> int:
+        """The first sequence of a track that nobody has seen yet, whoever published it before.
+
+        Frames and their ends lie in memory and are forgotten early, captions in files.
+
+        Raises:
+            BusError: No answer.
+        """
+        newest = await self._newest((FrameInfo, TrackEnded), subjects.frame(track))
+        captions = [
+            await self._newest((Caption,), subjects.caption(track, stage)) for stage in self._stages.wants
+        ]
+        return max(map(_sequence, [newest, *captions])) + 1
+
+    async def publish(self, frame: Frame, stages: Iterable[str]) -> frozenset[str]:
+        """Publish a frame, then one ticket for each stage.
+
+        Returns:
+            The stages whose ticket the bus has: this one, or an earlier one that leads to this frame.
+
+        Raises:
+            SightlineError: The bus did not take the frame. It is not sent again: the next one is newer.
+        """
+        await self._bus.publish(frame)
+        FRAMES.labels(frame.trigger).inc()
+        return frozenset([stage for stage in sorted(stages) if await self._offer(frame, stage)])
+
+    async def end(self, track: Track, sequence: int) -> None:
+        """Nothing of this track is in view any more.
+
+        Raises:
+            SightlineError: The bus did not take it.
+        """
+        await self._bus.publish(TrackEnded(track=track, sequence=sequence))
+
+    async def _offer(self, frame: Frame, stage: str) -> bool:
+        ticket = Ticket(stage=stage, lane=Lane.of(frame.trigger), track=frame.track, sequence=frame.sequence)
+        try:
+            outcome = "taken" if await self._bus.offer(ticket) else "waiting"
+        except BusError as error:
+            # The next frame offers it again.
+            log.debug("ticket_not_taken", stage=stage, reason=str(error))
+            outcome = "failed"
+        TICKETS.labels(stage, outcome).inc()
+        return outcome != "failed"
+
+    async def _newest(self, types: tuple[type[Message], ...], subject: str) -> Message | None:
+        try:
+            received = await self._bus.newest(types, subject)
+        except DecodeError as error:
+            log.warning("message_skipped", subject=subject, reason=str(error))
+            return None
+        return received.message if received else None
+
+
+def _sequence(message: Message | None) -> int:
+    if isinstance(message, Caption):
+        return message.frame.sequence if message.frame else 0
+    return message.sequence if isinstance(message, FrameInfo | TrackEnded) else 0
