@@ -1,0 +1,37 @@
+# Everything a developer types. Needs Python 3.11 or newer, make, git and a package index;
+# uv comes along. Package indexes are taken from UV_DEFAULT_INDEX or PIP_INDEX_URL.
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format bench
+
+help: ## What can be made
+	@echo "make TARGET [ARGS=...]"
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: $(INSTALLED) ## A clip, its captions, and a turn that knows them; ARGS='--seconds 20 --json'
+	$(BIN)/sightline demo $(ARGS)
+
+test: $(INSTALLED) ## All tests; ARGS='tests/bus -k pause'
+	$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED) types ## Style, the import law, and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## Types alone
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Mend what a machine can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## All benchmarks; results go to benchmarks/results
+	$(BIN)/python -m benchmarks $(ARGS)
+
+$(INSTALLED): .ci/install .ci/uv uv.lock pyproject.toml shared/pyproject.toml $(wildcard services/*/pyproject.toml)
+	.ci/install
+	@touch $@
