@@ -1,0 +1,1 @@
+"""What can be said about a picture without any model: measurements, and what is written in it."""
