@@ -1,0 +1,161 @@
+"""The eyes of an agent in one room: a bus, the vision context that it fills, and what goes out.
+
+Nothing here ever fails a turn: without a bus there is nothing new in view, and ``problem`` says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sightline.bus import Bus
+from sightline.changes import Changes
+from sightline.config import BusSettings, load
+from sightline.errors import SightlineError
+from sightline.log import get_logger
+from sightline.messages import TurnRecord
+from sightline_agent.context import VisionContext
+from sightline_agent.feed import VisionFeed
+from sightline_agent.records import fitting
+from sightline_agent.settings import AgentSettings
+
+log = get_logger()
+
+MAX_PAUSE = 10.0
+"""Seconds, at most, before a bus that was closed for good is opened anew."""
+
+
+class Eyes:
+    """Sees one room, from ``start`` to ``close``.
+
+    Args:
+        room: The room's name.
+        settings: What is shown, and so what must be followed.
+        bus: A started bus of the caller's, who closes it. Without one a bus is opened from the
+            ``NATS_*`` settings, and opened anew if it is closed for good.
+
+    Attributes:
+        context: What is known of the room. Lookups are memory only.
+        changes: Tells when the context changes.
+    """
+
+    def __init__(self, room: str, settings: AgentSettings, bus: Bus | None = None) -> None:
+        self.context = VisionContext(room, settings.max_caption_age)
+        self.changes = Changes()
+        self._profile = settings.image_profile if settings.mode in ("images", "both") else ""
+        self._given = bus
+        self._bus = bus
+        self._feed: VisionFeed | None = None
+        self._problem = "the eyes were just opened"
+        self._running: asyncio.Task[None] | None = None
+        self._errands: dict[object, asyncio.Task[Any]] = {}
+
+    def start(self) -> None:
+        """Begin to see, in the background. Returns at once; starting twice is once."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._run(), name="sightline-eyes")
+
+    async def close(self) -> None:
+        """Stop. Bounded; never raises."""
+        tasks = [*self._errands.values(), *([self._running] if self._running else [])]
+        self._running = None
+        # A record of the last turn may just be on its way.
+        await asyncio.wait(self._errands.values(), timeout=1.0) if self._errands else None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def room(self) -> str:
+        return self.context.room
+
+    @property
+    def problem(self) -> str:
+        """Why nothing new is seen; empty when all is well."""
+        if self._bus is None:
+            return self._problem
+        return self._bus.problem or self._problem
+
+    def now(self) -> datetime:
+        """The bus's clock, also while the bus is away."""
+        return self._bus.now() if self._bus is not None else datetime.now(UTC)
+
+    def look(self, participants: Iterable[str], reason: str) -> None:
+        """Ask for a fresh frame of each of them, now. Returns at once."""
+        for participant in participants:
+            if self._feed is not None:
+                self._errand(("look", participant), self._feed.capture(participant, reason))
+
+    def say(self, participant: str, speaking: bool) -> None:
+        """Tell the sources that somebody began or stopped to speak. Returns at once."""
+        if self._feed is not None:
+            self._errand(("say", participant, speaking), self._feed.say(participant, speaking))
+
+    def tell(self, record: TurnRecord) -> None:
+        """Publish what a turn was. Returns at once."""
+        if self._bus is not None:
+            self._errand(object(), _send(self._bus, record))
+
+    async def until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait until ``condition`` holds of the context, ``timeout`` seconds at most."""
+        try:
+            async with asyncio.timeout(timeout):
+                while not condition():
+                    await self.changes.after(self.changes.version)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _run(self) -> None:
+        pause = 0.5
+        while True:
+            try:
+                await self._see()
+            except Exception as error:
+                # Whatever it is, the conversation goes on; it sees again when the cause is gone.
+                self._problem = _reason(error)
+                log.warning("eyes_closed", reason=self._problem)
+            if self._given is not None:
+                return
+            await asyncio.sleep(pause * random.uniform(0.5, 1))
+            pause = min(pause * 2, MAX_PAUSE)
+
+    async def _see(self) -> None:
+        """Follow the room with one bus, until that is closed for good."""
+        bus = self._given or Bus(load(BusSettings), name="agent")
+        try:
+            if self._given is None:
+                await bus.start()
+            feed = VisionFeed(bus, self.context, self._profile)
+            feed.changes = self.changes
+            self._bus, self._feed, self._problem = bus, feed, ""
+            await feed.run()
+        finally:
+            self._feed = None
+            if self._given is None:
+                await bus.close()
+
+    def _errand(self, name: object, work: Coroutine[Any, Any, Any]) -> None:
+        """Run in the background, unless the same is still running."""
+        if name in self._errands:
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._errands[name] = task
+        task.add_done_callback(lambda _: self._errands.pop(name, None))
+
+
+async def _send(bus: Bus, record: TurnRecord) -> None:
+    try:
+        await bus.send(fitting(record))
+    except SightlineError as error:
+        log.debug("turn_not_recorded", reason=str(error))
+
+
+def _reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__
