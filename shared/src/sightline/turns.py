@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,8 +39,8 @@ class TurnRecord(Message):
     """One turn of an agent, on ``sightline.turns.<room>``.
 
     Attributes:
-        messages: What the language model was sent, in the form of OpenAI's chat completions; the
-            pixels of images are left out.
+        messages: What the language model was sent, oldest first, in the form of OpenAI's chat
+            completions; the pixels of images are left out.
         messages_left_out: How many of the oldest messages are missing, because the record would
             not fit into one message of the bus.
         blind: Why the agent could not see, where it could not; the bus was away, for example.
@@ -53,7 +53,7 @@ class TurnRecord(Message):
     room: Name
     question: str = ""
     mode: str = ""
-    messages: Annotated[tuple[dict[str, Any], ...], Field(description="Oldest first.")] = ()
+    messages: tuple[dict[str, Any], ...] = ()
     messages_left_out: int = 0
     shown: tuple[Shown, ...] = ()
     blind: str = ""
