@@ -1,0 +1,193 @@
+"""The commands of ``sightline``: their arguments and options. Their work is one module further.
+
+Modules that do the work are imported when a command runs, so that ``--help`` is there at once.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline.cli import extensions, main
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
+Room = Annotated[str, typer.Argument(help="Name of the room.", show_default=False)]
+Participant = Annotated[str, typer.Argument(help="Identity of the participant.", show_default=False)]
+
+app = typer.Typer(
+    name="sightline",
+    help="Eyes for LiveKit conversation agents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SEE, LOOK_AFTER = "See", "Look after"
+
+
+class Source(StrEnum):
+    """Which of a participant's tracks."""
+
+    CAMERA = "camera"
+    SCREEN = "screen"
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Logs and tracebacks of what goes wrong.")] = False,
+) -> None:
+    main.debug = debug
+
+
+@app.command(rich_help_panel=SEE)
+def demo(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="File, camera device or stream URL; a clip of its own otherwise.", show_default=False
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, help="How long. 20 unattended; until ^C in a terminal.", show_default=False),
+    ] = None,
+    question: Annotated[str, typer.Option("--ask", help="What the agent is asked.")] = "What do you see?",
+    as_json: Json = False,
+    room: Annotated[str, typer.Option(help="Name of the room.")] = "demo",
+) -> None:
+    """Watch frames become captions, and captions reach an agent's turn. Needs nothing else.
+
+    Brings its own NATS and its own clip. Uses Moondream or OpenAI when their settings are in the
+    environment. Exits with 0 only if the turn carried a caption.
+    """
+    _quiet()
+    from sightline.cli.demo import Plan, run_demo
+
+    plan = Plan(source=source, seconds=seconds, question=question, as_json=as_json, room=room)
+    raise typer.Exit(0 if main.finish(run_demo(plan)) else main.FAILED)
+
+
+@app.command(rich_help_panel=SEE)
+def tail(
+    room: Annotated[str | None, typer.Option(help="Only this room.", show_default=False)] = None,
+    frames: Annotated[bool, typer.Option("--frames", help="Only frames.")] = False,
+    captions: Annotated[bool, typer.Option("--captions", help="Only captions.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="Only images.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show frames, captions and images as they happen."""
+    _quiet()
+    from sightline.cli.tail import Kind
+    from sightline.cli.tail import tail as work
+
+    chosen = {Kind.FRAMES: frames, Kind.CAPTIONS: captions, Kind.IMAGES: images}
+    kinds = frozenset(kind for kind, wanted in chosen.items() if wanted) or frozenset(Kind)
+    main.finish(work(room, kinds, as_json))
+
+
+@app.command(rich_help_panel=SEE)
+def watch(room: Room, as_json: Json = False) -> None:
+    """Announce that a room wants eyes, until ^C."""
+    _quiet()
+    from sightline.cli.eyes import watch as work
+
+    main.finish(work(room, as_json))
+
+
+@app.command(rich_help_panel=SEE)
+def capture(
+    room: Room,
+    participant: Participant,
+    deadline: Annotated[float, typer.Option(min=0.1, max=30, help="Seconds to wait for a picture.")] = 2.0,
+    save: Annotated[
+        Path | None, typer.Option(help="Write the picture into this file.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask for a frame of a participant now, and print its id."""
+    _quiet()
+    from sightline.cli.eyes import capture as work
+
+    main.finish(work(room, participant, deadline, save, as_json))
+
+
+@app.command(rich_help_panel=SEE)
+def ask(
+    room: Room,
+    participant: Participant,
+    question: Annotated[str, typer.Argument(help="What to ask of the newest frame.", show_default=False)],
+    stage: Annotated[str, typer.Option(help="Who answers.")] = "captioner",
+    source: Annotated[
+        Source | None, typer.Option(help="Which track, where there are several.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a question about what a participant shows now."""
+    _quiet()
+    from sightline.cli.eyes import ask as work
+
+    main.finish(work(room, participant, question, stage, source.value if source else None, as_json))
+
+
+@app.command(rich_help_panel=LOOK_AFTER)
+def init(
+    apply: Annotated[bool, typer.Option("--apply", help="Change streams that differ.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Create the streams, or compare them with what Sightline needs."""
+    _quiet()
+    from sightline.cli.streams import init as work
+
+    raise typer.Exit(0 if main.finish(work(apply, as_json)) else main.FAILED)
+
+
+@app.command(rich_help_panel=LOOK_AFTER)
+def doctor(as_json: Json = False) -> None:
+    """Check NATS, streams, LiveKit, models and credentials, and say how to mend each."""
+    _quiet()
+    from sightline.cli.doctor import doctor as work
+
+    raise typer.Exit(0 if main.finish(work(as_json)) else main.FAILED)
+
+
+@app.command(rich_help_panel=LOOK_AFTER)
+def ps(as_json: Json = False) -> None:
+    """Show stages, their replicas, and how far each is behind."""
+    _quiet()
+    from sightline.cli.ps import ps as work
+
+    main.finish(work(as_json))
+
+
+@app.command(rich_help_panel=LOOK_AFTER)
+def workers(as_json: Json = False) -> None:
+    """List the vision workers that are installed."""
+    from sightline.cli.stages import list_workers
+
+    list_workers(as_json)
+
+
+@app.command(rich_help_panel=LOOK_AFTER)
+def run(
+    stage: Annotated[str, typer.Argument(help="Name of the stage.", show_default=False)],
+    worker: Annotated[
+        str | None,
+        typer.Option(help="A worker straight from a file: `file.py:Class`.", show_default=False),
+    ] = None,
+) -> None:
+    """Run one replica of a stage: an installed worker, or a class in a file."""
+    from sightline.cli.stages import run_stage
+
+    run_stage(stage, worker)
+
+
+def _quiet() -> None:
+    from sightline.cli.connect import quiet_logs
+
+    quiet_logs(main.debug)
+
+
+extensions.add_commands(app)

@@ -1,0 +1,53 @@
+"""Requests of the doctor: bounded in time and in size, whatever the other side does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, NamedTuple
+
+import httpx2
+
+from sightline.errors import RetryableError
+
+SECONDS = 10.0
+MAX_BYTES = 256 * 1024
+
+
+class Reply(NamedTuple):
+    """An HTTP answer: its status, and the JSON in it, or None where there is none."""
+
+    status: int
+    data: Any
+
+
+async def request(method: str, url: str, headers: dict[str, str], body: Any = None) -> Reply:
+    """Send one request.
+
+    Raises:
+        RetryableError: No answer within ``SECONDS``, or none that could be read. Says why.
+    """
+    try:
+        async with asyncio.timeout(SECONDS), httpx2.AsyncClient(timeout=SECONDS) as client:
+            async with client.stream(method, url, headers=headers, json=body) as response:
+                return Reply(response.status_code, _parse(await _read(response)))
+    except TimeoutError:
+        raise RetryableError(f"no answer within {SECONDS:g} s") from None
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise RetryableError(str(error) or type(error).__name__) from error
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    body = b""
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > MAX_BYTES:
+            raise RetryableError(f"an answer of over {MAX_BYTES:,} bytes")
+    return body
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

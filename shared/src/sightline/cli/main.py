@@ -1,0 +1,55 @@
+"""Runs the command line: errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from sightline.errors import SettingsError, SightlineError
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+"""Exit codes: it did not work; the command line or a setting is wrong; ^C."""
+
+T = TypeVar("T")
+
+debug = False
+"""Whether errors keep their traceback: ``sightline --debug``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command line, of ``sys.argv`` unless given, and exit."""
+    try:
+        app = _app()
+        app(arguments, prog_name="sightline")
+        sys.exit(0)
+    except SightlineError as error:
+        if debug:
+            raise
+        print(f"sightline: {error}", file=sys.stderr)
+        sys.exit(MISUSED if isinstance(error, SettingsError) else FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`). Python flushes stdout once more at exit: into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine to its end."""
+    return asyncio.run(work)
+
+
+def _app() -> Any:
+    try:
+        from sightline.cli.app import app
+    except ModuleNotFoundError as error:
+        if error.name not in ("typer", "rich"):
+            raise
+        raise SettingsError(
+            f"the command line needs {error.name}: install the extra `sightline[cli]`"
+        ) from None
+    return app
