@@ -1,0 +1,124 @@
+"""The video of one publication, while it is wanted: subscribed, read, closed.
+
+Two habits of LiveKit's SDK shape this file. A ``VideoStream``'s iterator never ends by itself: not on
+unsubscribe, mute, leave or disconnect; it is read in a task, which is cancelled before the stream is
+closed. And a subscription that is withdrawn before the track came may leave the server waiting: it
+is asked for again when no track comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeAlias, cast
+
+from livekit import rtc
+
+from sightline.log import get_logger
+from sightline_ingest.picture import Picture, from_i420
+
+log = get_logger()
+
+CLOSE_SECONDS = 2.0
+
+Quality: TypeAlias = rtc.VideoQuality.ValueType
+_DEGREES: dict[int, int] = {
+    rtc.VideoRotation.VIDEO_ROTATION_0: 0,
+    rtc.VideoRotation.VIDEO_ROTATION_90: 90,
+    rtc.VideoRotation.VIDEO_ROTATION_180: 180,
+    rtc.VideoRotation.VIDEO_ROTATION_270: 270,
+}
+
+
+class Subscription:
+    """What is received of one publication. Events of the room come in through ``arrived`` and ``gone``."""
+
+    def __init__(
+        self,
+        publication: rtc.RemoteTrackPublication,
+        show: Callable[[Picture], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        """
+        Args:
+            publication: A remote video track, not subscribed.
+            show: Takes each picture, newest only; must not block.
+            now: The bus's clock.
+        """
+        self._publication = publication
+        self._show = show
+        self._now = now
+        self._wanted = False
+        self._quality: Quality | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._seen = asyncio.Event()
+
+    @property
+    def wanted(self) -> bool:
+        return self._wanted
+
+    @property
+    def live(self) -> bool:
+        """Whether the track is here and being read."""
+        return self._reading is not None
+
+    def open(self, quality: Quality | None) -> None:
+        """Subscribe; the pictures follow. Harmless when already open.
+
+        Args:
+            quality: The simulcast layer; None where there is only one.
+        """
+        if quality is not None and quality != self._quality:
+            self._publication.set_video_quality(quality)
+            self._quality = quality
+        if not self._wanted:
+            self._wanted = True
+            self._seen.clear()
+            self._publication.set_subscribed(True)
+
+    async def picture(self) -> None:
+        """Wait for the first picture since it was opened."""
+        await self._seen.wait()
+
+    def arrived(self, track: rtc.RemoteTrack) -> None:
+        """The room says: subscribed."""
+        self.gone()
+        if self._wanted and isinstance(track, rtc.RemoteVideoTrack):
+            self._reading = asyncio.create_task(self._read(track))
+
+    def gone(self) -> None:
+        """The room says: not subscribed any more."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._closing.add(self._reading)
+            self._reading.add_done_callback(self._closing.discard)
+            self._reading = None
+
+    async def close(self) -> None:
+        """Unsubscribe; returns when nothing is left open. Harmless when closed."""
+        self.gone()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        if self._wanted:
+            self._wanted = False
+            self._publication.set_subscribed(False)
+
+    async def _read(self, track: rtc.RemoteVideoTrack) -> None:
+        stream = rtc.VideoStream(track, capacity=1)
+        try:
+            async for event in stream:
+                self._show(_picture(event, self._now()))
+                self._seen.set()
+        finally:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await stream.aclose()
+
+
+def _picture(event: rtc.VideoFrameEvent, captured_at: datetime) -> Picture:
+    frame = event.frame
+    if frame.type != rtc.VideoBufferType.I420:
+        frame = frame.convert(rtc.VideoBufferType.I420)
+    return from_i420(
+        frame.data, frame.width, frame.height, captured_at, _DEGREES[cast("int", event.rotation)]
+    )

@@ -1,0 +1,147 @@
+"""One video publication: received as much as its sampler demands, and no more.
+
+| demand                            | what is done                              | of one core, 720p |
+|-----------------------------------|-------------------------------------------|-------------------|
+| nobody wants pictures             | not subscribed                            | nothing           |
+| often, or a smaller layer will do | subscribed, to the smallest layer of use  | 4 % to 17 %       |
+| seldom, and the largest is wanted | subscribe, take one picture, unsubscribe  | 4 % (every 3 s)   |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from livekit import rtc
+
+from sightline.log import get_logger
+from sightline_ingest.sampler import Demand, TrackSampler
+from sightline_ingest.subscription import Quality, Subscription
+
+log = get_logger()
+
+PEEK_INTERVAL = 2.0
+"""Seconds between pictures from which on subscribing anew for each is cheaper than staying."""
+ARRIVAL_SECONDS = 5.0
+"""After so long without the track, or its first picture, the subscription is asked for again."""
+
+_LAYERS = (
+    (rtc.VideoQuality.VIDEO_QUALITY_LOW, 4),
+    (rtc.VideoQuality.VIDEO_QUALITY_MEDIUM, 2),
+)
+
+
+class Mode(Enum):
+    OFF = auto()
+    WATCH = auto()
+    PEEK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a publication is received; ``quality`` is its simulcast layer, None where there is only one."""
+
+    mode: Mode
+    quality: Quality | None = None
+
+
+def plan(demand: Demand, width: int, simulcasted: bool) -> Plan:
+    """How to meet a demand at the least cost.
+
+    Args:
+        demand: What the sampler wants.
+        width: Of the publication, in pixels; 0: not known.
+        simulcasted: Whether there are smaller layers of it.
+    """
+    if demand.interval is None:
+        return Plan(Mode.OFF)
+    quality = _quality(demand.width, width) if simulcasted else None
+    is_full = quality in (None, rtc.VideoQuality.VIDEO_QUALITY_HIGH)
+    seldom = demand.interval >= PEEK_INTERVAL
+    return Plan(Mode.PEEK if seldom and is_full else Mode.WATCH, quality)
+
+
+def _quality(wanted: int, width: int) -> Quality:
+    """The smallest layer that is wide enough. Publishers halve and quarter, or stay above that."""
+    for quality, divisor in _LAYERS:
+        if width // divisor >= wanted:
+            return quality
+    return rtc.VideoQuality.VIDEO_QUALITY_HIGH
+
+
+class TrackSession:
+    """One publication and its sampler, from appearing to gone."""
+
+    def __init__(
+        self, publication: rtc.RemoteTrackPublication, sampler: TrackSampler, subscription: Subscription
+    ) -> None:
+        self.publication = publication
+        self.sampler = sampler
+        self.subscription = subscription
+        self._opening = 0.0
+
+    async def run(self) -> None:
+        """Receive and sample, for ever; cancel to stop. Leaves nothing open."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.sampler.run())
+                tasks.create_task(self._follow())
+        finally:
+            await self.subscription.close()
+
+    async def _follow(self) -> None:
+        while True:
+            demand = self.sampler.demand
+            wanted = plan(demand, self.publication.width, self.publication.simulcasted)
+            if wanted.mode is Mode.OFF:
+                await self.subscription.close()
+                await self._changed(demand)
+            elif wanted.mode is Mode.WATCH:
+                await self._watch(demand, wanted)
+            else:
+                await self._peek(demand, wanted)
+
+    async def _watch(self, demand: Demand, wanted: Plan) -> None:
+        self.subscription.open(wanted.quality)
+        arrived = self.subscription.live
+        changed = await self._changed(demand, None if arrived else ARRIVAL_SECONDS)
+        if not changed and not self.subscription.live:
+            await self._renew()
+
+    async def _peek(self, demand: Demand, wanted: Plan) -> None:
+        """Take one picture, then wait for the time of the next."""
+        assert demand.interval is not None
+        opened_at = time.monotonic()
+        self.subscription.open(wanted.quality)
+        picture = asyncio.create_task(self.subscription.picture())
+        changed = asyncio.create_task(self.sampler.demand_changed(demand))
+        try:
+            await asyncio.wait(
+                {picture, changed}, timeout=ARRIVAL_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if changed.done():
+                return
+            if picture.done():
+                self._opening = time.monotonic() - opened_at
+            await self.subscription.close()
+            # The next picture takes its time to come, too.
+            await asyncio.wait({changed}, timeout=max(0.0, demand.interval - self._opening))
+        finally:
+            for task in (picture, changed):
+                task.cancel()
+            await asyncio.gather(picture, changed, return_exceptions=True)
+
+    async def _changed(self, demand: Demand, timeout: float | None = None) -> bool:
+        """Whether the demand changed within ``timeout`` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self.sampler.demand_changed(demand)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _renew(self) -> None:
+        log.debug("track_did_not_come", source=self.sampler.track.source)
+        await self.subscription.close()
