@@ -47,7 +47,7 @@ class CaptionerSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="CAPTIONER_")
 
-    backend: Literal["auto"] | BackendName = Field(
+    backend: Literal["auto", "moondream", "openai", "offline"] = Field(
         "auto",
         description="`moondream`, `openai` (any compatible endpoint) or `offline` (no model). `auto` takes "
         "the first of these that is configured.",
