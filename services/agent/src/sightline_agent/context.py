@@ -125,6 +125,13 @@ class VisionContext:
         )
         return _ordered((each for each in seen if each.age <= self.max_age), speaker)
 
+    def describes(self, frame: FrameInfo) -> bool:
+        """Whether there is a caption of what this frame shows, of this frame or one just like it."""
+        view = self._tracks.get((frame.track.participant, frame.track.id))
+        newest = [captions[0] for captions in view.captions.values()] if view else []
+        since = frame.sequence if frame.unchanged_since is None else frame.unchanged_since
+        return any(each.frame is not None and each.frame.sequence >= since for each in newest)
+
     @property
     def participants(self) -> list[str]:
         """The identities with a track that is not over, the most recently updated last."""

@@ -99,6 +99,27 @@ class Eyes:
         if self._bus is not None:
             self._errand(object(), _send(self._bus, record))
 
+    async def freshen(self, timeout: float) -> bool:
+        """Ask for a fresh frame of everybody in view, and wait until all of these are described.
+
+        Args:
+            timeout: Seconds, at most, for all of it.
+
+        Returns:
+            Whether they are: False where nobody answers, or a stage is behind.
+        """
+        feed = self._feed
+        if feed is None:
+            return False
+        try:
+            async with asyncio.timeout(timeout):
+                asked = (feed.capture(each, "a question") for each in self.context.participants)
+                replies = await asyncio.gather(*asked)
+        except TimeoutError:
+            return False
+        frames = [frame for reply in replies if reply is not None for frame in reply.frames]
+        return bool(frames) and await self.until(lambda: all(map(self.context.describes, frames)), timeout)
+
     async def until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until ``condition`` holds of the context, ``timeout`` seconds at most."""
         try:

@@ -72,8 +72,14 @@ class AgentSettings(Settings):
         NOTHING, description="What a turn says when nothing is in view; may be empty."
     )
     capture_on_speech: bool = Field(
-        True,
-        description="Ask for a fresh frame as soon as the user starts to speak, or as a typed turn comes.",
+        True, description="Ask for a fresh frame as soon as the user starts to speak."
+    )
+    look_seconds: float = Field(
+        2.0,
+        ge=0,
+        le=30,
+        description="Seconds that a turn of the terminal chat waits for the caption of a fresh frame; "
+        "0 asks for none.",
     )
     instructions: str = Field(INSTRUCTIONS, description="The system prompt of the worker and the chat.")
     greeting: str = Field("", description="What the agent says first; empty says nothing.")
@@ -83,7 +89,8 @@ class AgentSettings(Settings):
         "empty is `OPENAI_BASE_URL`, or OpenAI.",
     )
     llm_api_key: SecretStr = Field(
-        SecretStr(""), description="Key of the language model; empty is `OPENAI_API_KEY`."
+        SecretStr(""),
+        description="Key of the language model; empty is `OPENAI_API_KEY`, unless the endpoint is its own.",
     )
     llm_model: str = Field("gpt-4.1-mini", min_length=1, description="Language model that answers.")
     llm_timeout: float = Field(30.0, gt=0, description="Seconds the language model has to begin its answer.")
@@ -91,7 +98,7 @@ class AgentSettings(Settings):
         "", description="OpenAI-compatible endpoint of speech; empty is `OPENAI_BASE_URL`, or OpenAI."
     )
     speech_api_key: SecretStr = Field(
-        SecretStr(""), description="Key of the speech endpoint; empty is `OPENAI_API_KEY`."
+        SecretStr(""), description="Key of speech; empty is `OPENAI_API_KEY`, unless the endpoint is its own."
     )
     stt_model: str = Field("gpt-4o-mini-transcribe", min_length=1, description="Speech-to-text model.")
     tts_model: str = Field("gpt-4o-mini-tts", min_length=1, description="Text-to-speech model.")

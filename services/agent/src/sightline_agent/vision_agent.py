@@ -94,10 +94,6 @@ class VisionAgent(Agent):
         self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
     ) -> AsyncGenerator[Chunk, None]:
         """Ask the model, showing it what is in view. Called once a turn, and after each tool."""
-        if self.vision.mode == "off":
-            async for chunk in Agent.default.llm_node(self, chat_ctx, tools, model_settings):
-                yield chunk
-            return
         sent, record = self._see(chat_ctx)
         clock, error = TurnClock(record), "cancelled"
         try:
@@ -128,7 +124,7 @@ class VisionAgent(Agent):
             question=(message.raw_text_content or "") if message else "",
             mode=self.vision.mode,
             shown=sight.shown if sight else (),
-            blind=eyes.problem if eyes else "the agent is in no room yet",
+            blind=self._blind(),
             model=self._model_name(),
         )
         return compose(chat_ctx, message, sight), record
@@ -143,6 +139,12 @@ class VisionAgent(Agent):
         except Exception:
             # The answer is given; a record of it is not worth failing for.
             log.exception("turn_not_recorded")
+
+    def _blind(self) -> str:
+        """Why it does not see; empty when it does, or is not meant to."""
+        if self.vision.mode == "off":
+            return ""
+        return self._eyes.problem if self._eyes else "the agent is in no room yet"
 
     def _open_eyes(self) -> Eyes | None:
         """Its eyes; None while the name of the room is not known, which it is once connected."""

@@ -1,0 +1,88 @@
+"""``agent start`` and ``agent dev``: the worker's process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Annotated
+
+import typer
+from livekit.agents import AgentServer
+
+from sightline.config import LiveKitSettings, ServiceSettings, load
+from sightline.errors import SettingsError
+from sightline.log import configure, get_logger
+from sightline_agent.models import require_model
+from sightline_agent.settings import AgentSettings, WorkerSettings
+from sightline_agent.worker import build_server
+
+log = get_logger()
+app = typer.Typer(
+    name="agent",
+    help="The conversation agent, as a LiveKit worker.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+HttpPort = Annotated[
+    int | None, typer.Option(help="Of the health check; AGENT_HTTP_PORT.", show_default=False)
+]
+
+
+@app.command()
+def start(http_port: HttpPort = None) -> None:
+    """Take jobs until SIGTERM, then let the calls in progress end."""
+    asyncio.run(_serve(_server(http_port), dev=False))
+
+
+@app.command()
+def dev(http_port: HttpPort = None) -> None:
+    """The same for a developer: takes every job, and ends at once."""
+    asyncio.run(_serve(_server(0 if http_port is None else http_port), dev=True))
+
+
+def main() -> None:
+    """Run the command line; a bad setting is one line, and exit code 2."""
+    try:
+        app(prog_name="agent")
+    except SettingsError as error:
+        sys.stderr.write(f"agent: {error}\n")
+        sys.exit(2)
+
+
+def _server(http_port: int | None) -> AgentServer:
+    configure(load(ServiceSettings), "agent")
+    # What a job would fail for is said now, not in the first call.
+    require_model(load(AgentSettings))
+    given = {} if http_port is None else {"http_port": http_port}
+    return build_server(load(WorkerSettings, **given), load(LiveKitSettings))
+
+
+async def _serve(server: AgentServer, dev: bool) -> None:
+    """Until the first signal; the second ends the process at once."""
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(1)
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    running = asyncio.create_task(server.run(devmode=dev))
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not dev and not running.done():
+        try:
+            await server.drain()
+        except TimeoutError:
+            log.warning("drain_timed_out")
+    await server.aclose()
+    await running
+
+
+if __name__ == "__main__":
+    main()

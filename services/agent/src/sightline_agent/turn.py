@@ -1,0 +1,98 @@
+"""One agent, without audio: the same VisionAgent in a real AgentSession, asked in text."""
+
+from __future__ import annotations
+
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from livekit.agents import AgentSession
+
+from sightline.bus import Bus
+from sightline.messages import TurnRecord
+from sightline_agent.models import connect_options, language_model
+from sightline_agent.settings import AgentSettings
+from sightline_agent.vision_agent import VisionAgent
+
+FIRST_SIGHT = 10.0
+"""Seconds that a first question waits for something to be in view."""
+
+
+class TextSession:
+    """A conversation in text with a VisionAgent about one room::
+
+        async with TextSession(bus, "demo", settings) as session:
+            record = await session.ask("What do you see?")
+
+    Args:
+        bus: Started; the caller closes it.
+        room: Whose cameras and screens it sees.
+    """
+
+    def __init__(self, bus: Bus, room: str, settings: AgentSettings) -> None:
+        self._settings = settings
+        self._records: list[TurnRecord] = []
+        self._model = language_model(settings)
+        self._session: AgentSession[None] = AgentSession(
+            llm=self._model,
+            vad=None,
+            turn_handling={"turn_detection": None},
+            conn_options=connect_options(settings),
+        )
+        self._agent = VisionAgent(
+            instructions=settings.instructions,
+            vision=settings,
+            bus=bus,
+            room=room,
+            on_turn=self._records.append,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._session.start(self._agent)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.aclose()
+        await self._model.aclose()
+
+    async def see(self, timeout: float = FIRST_SIGHT) -> bool:
+        """Wait until there is a caption of what is in view, ``timeout`` seconds at most."""
+        eyes = self._agent.eyes
+        if eyes is None:
+            return False
+        return await eyes.until(lambda: bool(eyes.context.describe(eyes.now())), timeout)
+
+    async def look(self) -> None:
+        """Ask for fresh frames of everybody in view, and wait a moment for their captions."""
+        eyes = self._agent.eyes
+        if eyes is not None and self._settings.look_seconds:
+            await eyes.freshen(self._settings.look_seconds)
+
+    async def ask(self, question: str) -> TurnRecord:
+        """One turn. A model that fails is in the record's ``error``, it does not raise."""
+        before = len(self._records)
+        with contextlib.suppress(Exception):
+            await self._session.run(user_input=question)
+        if len(self._records) == before:
+            return TurnRecord(room="", question=question, error="the session was closed")
+        return self._records[-1]
+
+
+async def ask_once(
+    bus: Bus, room: str, question: str, settings: AgentSettings, wait: float = FIRST_SIGHT
+) -> TurnRecord:
+    """One turn about a room, answered by a VisionAgent: what it was shown, sent, and what it said.
+
+    Args:
+        bus: Started; the caller closes it.
+        wait: Seconds to wait for something to be in view; the turn then goes on without.
+
+    Returns:
+        The record. ``shown`` is empty where nothing was in view; ``error`` tells of a model that failed.
+    """
+    async with TextSession(bus, room, settings) as session:
+        if await session.see(wait):
+            await session.look()
+        return await session.ask(question)
