@@ -184,6 +184,11 @@ class NatsServer:
         if self._process is not None and self.running:
             self._process.send_signal(signal.SIGCONT)
 
+    async def wait(self) -> None:
+        """Return once it has ended, for whatever reason; at once when it does not run."""
+        if self._process is not None and self.running:
+            await self._ended()
+
     async def close(self) -> None:
         """Stop it and remove its temporary store."""
         await self.stop()

@@ -60,6 +60,7 @@ FRAMES = Stream(
     max_age=60,
     max_bytes=512 * MiB,
     max_msg_size=1 * MiB,
+    duplicate_window=60,
 )
 WORK = Stream(
     "SIGHTLINE_WORK",
@@ -91,6 +92,7 @@ IMAGES = Stream(
     max_age=60,
     max_bytes=512 * MiB,
     max_msg_size=1 * MiB,
+    duplicate_window=60,
 )
 DEAD = Stream(
     "SIGHTLINE_DEAD",

@@ -1,3 +1,3 @@
 """The `sightline` command. Nothing heavy is imported before a command runs."""
 
-from sightline.cli.main import main as main
+from sightline.cli.command import main as main

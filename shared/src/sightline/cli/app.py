@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from sightline.cli import extensions, main
+from sightline.cli import command, extensions
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
 Room = Annotated[str, typer.Argument(help="Name of the room.", show_default=False)]
@@ -39,7 +39,7 @@ class Source(StrEnum):
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Logs and tracebacks of what goes wrong.")] = False,
 ) -> None:
-    main.debug = debug
+    command.debug = debug
 
 
 @app.command(rich_help_panel=SEE)
@@ -67,7 +67,7 @@ def demo(
     from sightline.cli.demo import Plan, run_demo
 
     plan = Plan(source=source, seconds=seconds, question=question, as_json=as_json, room=room)
-    raise typer.Exit(0 if main.finish(run_demo(plan)) else main.FAILED)
+    raise typer.Exit(0 if command.finish(run_demo(plan)) else command.FAILED)
 
 
 @app.command(rich_help_panel=SEE)
@@ -85,7 +85,7 @@ def tail(
 
     chosen = {Kind.FRAMES: frames, Kind.CAPTIONS: captions, Kind.IMAGES: images}
     kinds = frozenset(kind for kind, wanted in chosen.items() if wanted) or frozenset(Kind)
-    main.finish(work(room, kinds, as_json))
+    command.finish(work(room, kinds, as_json))
 
 
 @app.command(rich_help_panel=SEE)
@@ -94,7 +94,7 @@ def watch(room: Room, as_json: Json = False) -> None:
     _quiet()
     from sightline.cli.eyes import watch as work
 
-    main.finish(work(room, as_json))
+    command.finish(work(room, as_json))
 
 
 @app.command(rich_help_panel=SEE)
@@ -111,7 +111,7 @@ def capture(
     _quiet()
     from sightline.cli.eyes import capture as work
 
-    main.finish(work(room, participant, deadline, save, as_json))
+    command.finish(work(room, participant, deadline, save, as_json))
 
 
 @app.command(rich_help_panel=SEE)
@@ -129,7 +129,7 @@ def ask(
     _quiet()
     from sightline.cli.eyes import ask as work
 
-    main.finish(work(room, participant, question, stage, source.value if source else None, as_json))
+    command.finish(work(room, participant, question, stage, source.value if source else None, as_json))
 
 
 @app.command(rich_help_panel=LOOK_AFTER)
@@ -141,7 +141,7 @@ def init(
     _quiet()
     from sightline.cli.streams import init as work
 
-    raise typer.Exit(0 if main.finish(work(apply, as_json)) else main.FAILED)
+    raise typer.Exit(0 if command.finish(work(apply, as_json)) else command.FAILED)
 
 
 @app.command(rich_help_panel=LOOK_AFTER)
@@ -150,7 +150,7 @@ def doctor(as_json: Json = False) -> None:
     _quiet()
     from sightline.cli.doctor import doctor as work
 
-    raise typer.Exit(0 if main.finish(work(as_json)) else main.FAILED)
+    raise typer.Exit(0 if command.finish(work(as_json)) else command.FAILED)
 
 
 @app.command(rich_help_panel=LOOK_AFTER)
@@ -159,7 +159,7 @@ def ps(as_json: Json = False) -> None:
     _quiet()
     from sightline.cli.ps import ps as work
 
-    main.finish(work(as_json))
+    command.finish(work(as_json))
 
 
 @app.command(rich_help_panel=LOOK_AFTER)
@@ -187,7 +187,7 @@ def run(
 def _quiet() -> None:
     from sightline.cli.connect import quiet_logs
 
-    quiet_logs(main.debug)
+    quiet_logs(command.debug)
 
 
 extensions.add_commands(app)

@@ -140,8 +140,9 @@ async def _find_track(bus: Bus, room: str, participant: str, source: str | None)
     """A track of the participant that is in view."""
     tokens = f"{subjects.token(room)}.{subjects.token(participant)}"
     subject = f"{subjects.ROOT}.frames.{tokens}.>"
+    types: tuple[type[FrameInfo | TrackEnded], ...] = (FrameInfo, TrackEnded)
     try:
-        feed = bus.feed(topology.FRAMES, subject, (FrameInfo, TrackEnded), headers_only=True)
+        feed = bus.feed(topology.FRAMES, subject, types, headers_only=True)
         async with asyncio.timeout(FIND_SECONDS), aclosing(feed):
             async for received in feed:
                 track = received.message.track

@@ -96,7 +96,8 @@ class Parts:
             await asyncio.sleep(attempts * 0.5)
 
     async def _start(self, part: Part) -> Process:
-        with open(self._logs / f"{part.name}.log", "ab") as log:
+        log = await asyncio.to_thread(open, self._log_of(part), "ab")
+        with log:
             return await asyncio.create_subprocess_exec(
                 *tethered(sys.executable, *part.arguments),
                 stdin=DEVNULL,
@@ -108,9 +109,12 @@ class Parts:
             )
 
     def _last_words(self, part: Part) -> str:
-        path = self._logs / f"{part.name}.log"
+        path = self._log_of(part)
         end = path.read_bytes()[-LOG_BYTES:].decode(errors="replace")
         return f"{end.strip()[-LOG_BYTES:]} (all of it: {path})"
+
+    def _log_of(self, part: Part) -> Path:
+        return self._logs / f"{part.name}.log"
 
     async def _stop(self) -> None:
         """Ask all to end, and end those that do not."""
@@ -133,6 +137,16 @@ def environment(nats_url: str) -> dict[str, str]:
 def parts_of(source: str, room: str, participant: str, stages: Sequence[str]) -> list[Part]:
     """Ingest on the source, and one replica of each stage."""
     plays = ("--loop", "--realtime") if Path(source).is_file() else ()
-    ingest = ("-m", "sightline_ingest", "--source", source, "--room", room, "--participant", participant, *plays)
+    ingest = (
+        "-m",
+        "sightline_ingest",
+        "--source",
+        source,
+        "--room",
+        room,
+        "--participant",
+        participant,
+        *plays,
+    )
     workers = [Part(stage, ("-m", "sightline.cli", "run", stage)) for stage in stages]
     return [Part("room-ingest", ingest, may_end=not plays), *workers]

@@ -75,7 +75,9 @@ def _mend_connection(greeting: dict[str, Any], settings: BusSettings) -> str:
     if greeting.get("auth_required") and not (
         settings.user or settings.nkey_seed_file or settings.creds_file or "@" in settings.url
     ):
-        return "it wants credentials: set NATS_CREDS_FILE, NATS_NKEY_SEED_FILE, or NATS_USER and NATS_PASSWORD"
+        return (
+            "it wants credentials: set NATS_CREDS_FILE, NATS_NKEY_SEED_FILE, or NATS_USER and NATS_PASSWORD"
+        )
     if greeting.get("tls_required") and not settings.tls_ca:
         return "it wants TLS: set NATS_TLS_CA to the CA of its certificate"
     return "check the NATS_* settings of this process against the server's accounts"

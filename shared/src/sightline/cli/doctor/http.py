@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any, NamedTuple
 
-import httpx2
+import aiohttp
 
 from sightline.errors import RetryableError
 
@@ -22,24 +21,26 @@ class Reply(NamedTuple):
 
 
 async def request(method: str, url: str, headers: dict[str, str], body: Any = None) -> Reply:
-    """Send one request.
+    """Send one request. Redirects are not followed: they would carry the key elsewhere.
 
     Raises:
         RetryableError: No answer within ``SECONDS``, or none that could be read. Says why.
     """
     try:
-        async with asyncio.timeout(SECONDS), httpx2.AsyncClient(timeout=SECONDS) as client:
-            async with client.stream(method, url, headers=headers, json=body) as response:
-                return Reply(response.status_code, _parse(await _read(response)))
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as client,
+            client.request(method, url, headers=headers, json=body, allow_redirects=False) as response,
+        ):
+            return Reply(response.status, _parse(await _read(response)))
     except TimeoutError:
         raise RetryableError(f"no answer within {SECONDS:g} s") from None
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+    except (aiohttp.ClientError, ValueError) as error:
         raise RetryableError(str(error) or type(error).__name__) from error
 
 
-async def _read(response: httpx2.Response) -> bytes:
+async def _read(response: aiohttp.ClientResponse) -> bytes:
     body = b""
-    async for part in response.aiter_bytes():
+    async for part in response.content.iter_any():
         body += part
         if len(body) > MAX_BYTES:
             raise RetryableError(f"an answer of over {MAX_BYTES:,} bytes")

@@ -31,7 +31,9 @@ async def check() -> list[Finding]:
 
 def _judge(url: str, reply: Reply) -> Finding:
     if reply.status in (401, 403):
-        return fail("llm", f"{url} refuses the key (HTTP {reply.status})", "set OPENAI_API_KEY to one it takes")
+        return fail(
+            "llm", f"{url} refuses the key (HTTP {reply.status})", "set OPENAI_API_KEY to one it takes"
+        )
     if reply.status == 404:
         mend = "does OPENAI_BASE_URL end as it should (/v1, mostly)?"
         return warn("llm", f"{url} answers, but lists no models (HTTP 404)", mend)

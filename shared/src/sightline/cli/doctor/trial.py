@@ -1,4 +1,4 @@
-"""Tries each installed worker on one small picture, as the runner would: its settings, its models, its keys."""
+"""Tries each installed worker on one small picture, as the runner would: settings, models and keys."""
 
 from __future__ import annotations
 

@@ -1,0 +1,327 @@
+"""What the rest of Sightline knows of the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from nats.aio.msg import Msg
+
+from sightline import topology, tracing
+from sightline.bus import queue as work
+from sightline.bus import replicas as registry
+from sightline.bus.clock import BusClock
+from sightline.bus.connection import Connection, NobodyListensError, end
+from sightline.bus.ensure import Change, drift, ensure_streams
+from sightline.bus.feed import Feed, History, newest_received
+from sightline.bus.jetstream import SLOT_TAKEN, ApiError, JetStream
+from sightline.bus.keeper import Keeper
+from sightline.bus.received import Received, parse
+from sightline.changes import Changes
+from sightline.config import BusSettings
+from sightline.errors import BusClosedError, BusError, DecodeError, TopologyError
+from sightline.log import get_logger
+from sightline.messages import Message, Wire
+
+log = get_logger()
+
+M = TypeVar("M", bound=Message)
+Stop = Callable[[], Awaitable[None]]
+Status = Callable[[], dict[str, Any]]
+
+SERVING = 256
+"""Messages that one ``serve`` handles at once; more are dropped, as core NATS drops."""
+
+
+class Lag(NamedTuple):
+    """How far a stage is behind: tracks waiting, tracks in progress."""
+
+    waiting: int
+    in_progress: int
+
+
+class Bus:
+    """One connection to NATS, with the few things that Sightline does there.
+
+    It connects, and reconnects, in the background. While it is away everything raises BusError at
+    once: what would be sent late is better not sent.
+
+    Attributes:
+        changes: Tells when ``ready``, ``problem`` or ``generation`` changes.
+    """
+
+    def __init__(self, settings: BusSettings, name: str, verify: bool = True) -> None:
+        """No I/O.
+
+        Args:
+            settings: Where the servers are.
+            name: This process, as the server shows it in its list of connections.
+            verify: Create and compare the streams; False for tools that only look.
+        """
+        self.settings = settings
+        self.name = name
+        self._clock = BusClock()
+        self._connection = Connection(settings, name, lambda: self._keeper.connection_changed())
+        self._jetstream = JetStream(self._connection, self._clock)
+        self._keeper = Keeper(self._connection, self._jetstream, settings.stream_replicas, verify)
+        self.changes: Changes = self._keeper.changes
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, settings: BusSettings, name: str, verify: bool = True) -> AsyncIterator[Bus]:
+        """A bus that is ready, closed at the end."""
+        bus = cls(settings, name, verify)
+        try:
+            await bus.start()
+            await bus.wait_ready()
+            yield bus
+        finally:
+            await bus.close()
+
+    async def start(self) -> None:
+        """Begin to connect. Returns at once."""
+        self._spawn(self._keeper.run())
+
+    async def wait_ready(self) -> None:
+        """Wait until it is connected, with the streams as they should be and the clock known.
+
+        Raises:
+            TopologyError: A stream exists with other settings.
+            NotPermittedError: The credential lacks a right.
+            BusClosedError: The connection is closed for good.
+        """
+        while not self.ready:
+            version = self.changes.version
+            if self._connection.closed.is_set():
+                raise BusClosedError(self.problem)
+            if self._keeper.refused:
+                raise self._keeper.refused
+            if not self.ready:
+                await self.changes.after(version)
+
+    async def close(self) -> None:
+        """Bounded; never raises."""
+        await self._connection.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed for good: by ``close``, or by the server."""
+        await self._connection.closed.wait()
+
+    @property
+    def connected(self) -> bool:
+        return self._connection.connected
+
+    @property
+    def ready(self) -> bool:
+        """Whether a JetStream request succeeded just now, on streams as they should be."""
+        return self._keeper.ready and self._connection.connected
+
+    @property
+    def problem(self) -> str:
+        """Why it is not ready."""
+        return "" if self.ready else self._keeper.problem or "connecting"
+
+    @property
+    def generation(self) -> int:
+        """Grows when memory streams may have lost what they held: offer tickets again."""
+        return self._keeper.generation
+
+    def now(self) -> datetime:
+        """The server's clock. All ages are by it."""
+        return self._clock.now()
+
+    async def publish(self, message: Message, message_id: str | None = None) -> None:
+        """Store a message in its stream.
+
+        Args:
+            message_id: A message stored under this id a moment ago is not stored twice.
+
+        Raises:
+            BusError: Not stored, or not known to be.
+            TooLargeError: With its headers it is larger than the server or the stream takes.
+            NotPermittedError: The credential has no right to the subject.
+        """
+        headers, payload = self._wire(message)
+        if message_id:
+            headers["Nats-Msg-Id"] = message_id
+        try:
+            await self._jetstream.publish(message.subject, payload, headers)
+        except NobodyListensError:
+            self._keeper.repair()
+            raise
+
+    async def offer(self, message: Message) -> bool:
+        """Put a message into a work queue of one message per subject.
+
+        Returns:
+            False: the slot is taken. No error: what is there stands for this one, too.
+        """
+        try:
+            await self.publish(message)
+        except ApiError as error:
+            if error.err_code == SLOT_TAKEN:
+                return False
+            raise
+        return True
+
+    async def send(self, message: Message) -> None:
+        """Tell whoever listens now; not stored. Dropped while the bus is away."""
+        headers, payload = self._wire(message)
+        try:
+            await self._connection.publish(message.subject, payload, headers)
+        except BusError as error:
+            log.debug("message_dropped", type=message.TYPE, reason=str(error))
+
+    async def newest(self, types: type[M] | tuple[type[M], ...], subject: str) -> Received[M] | None:
+        """The newest message stored on a subject.
+
+        Args:
+            types: What it may be.
+
+        Raises:
+            BusError: No answer.
+            DecodeError: It is something else.
+        """
+        stream = _stream_of(subject)
+        try:
+            message = await self._jetstream.newest(stream.name, subject)
+        except NobodyListensError:
+            self._keeper.repair()
+            raise
+        return newest_received(types if isinstance(types, tuple) else (types,), message) if message else None
+
+    async def request(
+        self, subject: str, message: Message, reply: type[M], timeout: float | None = None
+    ) -> M:
+        """Ask whoever serves a subject.
+
+        Raises:
+            BusError: Nobody does, or no answer came within ``timeout`` seconds, or it was refused.
+            DecodeError: The answer is something else.
+        """
+        headers, payload = self._wire(message)
+        answer = await self._connection.request(subject, payload, headers, timeout)
+        found = answer.headers or {}
+        if "Nats-Service-Error" in found:
+            raise BusError(f"{subject}: {found['Nats-Service-Error']}")
+        return parse((reply,), found, answer.data)
+
+    async def serve(
+        self, subject: str, message_class: type[M], handler: Callable[[M], Awaitable[Message | None]]
+    ) -> Stop:
+        """Handle messages of a subject, many at once; what the handler returns is the reply.
+
+        Returns:
+            Call and await it to stop.
+        """
+        running: set[asyncio.Task[None]] = set()
+
+        async def accept(message: Msg) -> None:
+            if len(running) < SERVING:
+                task = self._spawn(self._handle(message, message_class, handler))
+                running.add(task)
+                task.add_done_callback(running.discard)
+
+        subscription = await self._connection.subscribe(subject, cb=accept)
+
+        async def stop() -> None:
+            await end(subscription)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+        return stop
+
+    def feed(
+        self,
+        stream: topology.Stream,
+        subject: str,
+        types: Sequence[type[M]],
+        headers_only: bool = False,
+        history: History = "newest",
+    ) -> AsyncGenerator[Received[M], None]:
+        """Read a stream as it grows, for ever, through restarts; cancel the task to stop.
+
+        After the stream was lost, its ``history`` comes again: readers are idempotent. Messages
+        that do not parse are logged and skipped.
+        """
+        return Feed(self._jetstream, stream.name, subject, tuple(types), headers_only, history).read()
+
+    def queue(self, queue: topology.Queue) -> work.WorkQueue:
+        """A puller of a shared work queue; one per slot that works."""
+        return work.WorkQueue(self._jetstream, queue, self._keeper.repair)
+
+    async def ensure(
+        self, streams: Iterable[topology.Stream], apply: bool = False, report: bool = False
+    ) -> list[Change]:
+        """Create missing streams and compare the others.
+
+        Args:
+            apply: Change those that differ.
+            report: Return differences; otherwise they are an error.
+
+        Raises:
+            TopologyError: Names each field that differs, and both values.
+        """
+        changes = await ensure_streams(self._jetstream, streams, apply)
+        if not report and (different := drift(changes)):
+            raise TopologyError(f"streams exist with other settings: {different}")
+        return changes
+
+    async def lag(self, queue: topology.Queue) -> Lag:
+        """Raises BusError: no such queue yet, or no answer."""
+        return Lag(*await work.lag(self._jetstream, queue))
+
+    async def replicas(self, wait: float = 0.5) -> list[registry.Replica]:
+        """The replicas of all stages that answer within ``wait`` seconds."""
+        return await registry.discover(self._connection, wait)
+
+    async def register(
+        self, name: str, version: str, subject: str, status: Status, endpoints: dict[str, registry.Handler]
+    ) -> Stop:
+        """Announce this process as a replica of a stage; see ``sightline.bus.replicas``."""
+        service = await registry.register(self._connection, name, version, subject, status, endpoints)
+
+        async def stop() -> None:
+            with contextlib.suppress(Exception):  # the connection may be gone, and with it the service
+                await service.stop()
+
+        return stop
+
+    def _wire(self, message: Message) -> Wire:
+        wire = message.to_wire()
+        tracing.inject(wire.headers)
+        return wire
+
+    async def _handle(
+        self, message: Msg, message_class: type[M], handler: Callable[[M], Awaitable[Message | None]]
+    ) -> None:
+        try:
+            reply = await handler(parse((message_class,), message.headers, message.data))
+            if reply is not None and message.reply:
+                headers, payload = self._wire(reply)
+                await self._connection.publish(message.reply, payload, headers)
+        except (DecodeError, BusError) as error:
+            log.warning("request_dropped", subject=message.subject, reason=str(error))
+        except Exception:
+            log.exception("request_failed", subject=message.subject)
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _stream_of(subject: str) -> topology.Stream:
+    for stream in topology.STREAMS:
+        if any(subject.startswith(owned.removesuffix(">")) for owned in stream.subjects):
+            return stream
+    raise ValueError(f"no stream holds {subject}")

@@ -1,0 +1,43 @@
+"""A message as it came from the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from sightline.errors import DecodeError
+from sightline.messages import Message, Wire
+
+M_co = TypeVar("M_co", bound=Message, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[M_co]):
+    """One message from a stream.
+
+    Attributes:
+        at: When the stream stored it, on the bus's clock.
+        headers: As they came; they carry the trace context.
+    """
+
+    message: M_co
+    at: datetime
+    subject: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def parse(types: tuple[type[M_co], ...], headers: Mapping[str, str] | None, payload: bytes) -> M_co:
+    """The message, as the first of the classes whose type it has.
+
+    Raises:
+        DecodeError: It is none of them, or does not parse.
+    """
+    wire = Wire(dict(headers or {}), payload)
+    came = wire.headers.get("ce-type", "")
+    for candidate in types:
+        if came == candidate.TYPE:
+            return candidate.from_wire(wire)
+    expected = " or ".join(candidate.TYPE for candidate in types)
+    raise DecodeError(f"expected {expected}, got a message of type {came[:80]!r}", payload)

@@ -1,0 +1,27 @@
+"""Prometheus metrics that several services share. Labels are bounded: never a room or a name."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+BUS_UP = Gauge("sightline_bus_up", "1 while a JetStream request succeeded just now.")
+BUS_RECONNECTS = Counter("sightline_bus_reconnects", "Times the bus came back.")
+LOOP_LAG = Gauge("sightline_event_loop_lag_seconds", "How late the event loop last ran a timer.")
+
+TICKETS = Counter(
+    "sightline_tickets", "Tickets worked on, by what came of them.", ["stage", "lane", "outcome"]
+)
+WORK_SECONDS = Histogram(
+    "sightline_work_seconds",
+    "Time one frame took in a worker.",
+    ["stage"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60),
+)
+FRAME_AGE = Histogram(
+    "sightline_frame_age_seconds",
+    "Age of the frame as its result was published.",
+    ["stage", "lane"],
+    buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60),
+)
+IN_PROGRESS = Gauge("sightline_in_progress", "Frames in workers' hands now.", ["stage"])
+PAUSED = Gauge("sightline_paused", "1 while a model's owner asked for a pause.", ["stage"])
