@@ -131,6 +131,27 @@ async def test_a_start_that_is_cancelled_leaves_no_process() -> None:
     await server.close()
 
 
+async def test_a_server_that_does_not_stop_in_time_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.embedded.STOP_SECONDS", 0)
+    async with NatsServer() as server:
+        await server.stop()
+        assert not server.running
+        await server.start()
+        assert server.running
+
+
+async def test_waiting_ends_with_the_server() -> None:
+    async with NatsServer() as server:
+        waits = [asyncio.create_task(server.wait()) for _ in range(2)]
+        await asyncio.sleep(0)
+        waits[0].cancel()
+        await asyncio.wait({waits[0]})
+        assert not waits[1].done()
+        await server.kill()
+        await waits[1]
+        await server.wait()
+
+
 async def test_starting_twice_is_refused() -> None:
     async with NatsServer() as server:
         with pytest.raises(EmbeddedError, match="runs already"):

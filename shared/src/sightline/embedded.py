@@ -253,4 +253,5 @@ class NatsServer:
         assert self._process is not None
         assert self._reader is not None
         await self._process.wait()
-        await self._reader
+        # Not awaited itself: a waiter that is cancelled would take the reader along.
+        await asyncio.wait({self._reader})
