@@ -176,4 +176,8 @@ def _seen(view: TrackView, message: M, now: datetime) -> Seen[M]:
 
 
 def _ordered(seen: Iterable[Seen[M]], speaker: str) -> list[Seen[M]]:
-    return sorted(seen, key=lambda each: (each.participant != speaker, each.age))
+    def place(each: Seen[M]) -> tuple[bool, float, str, str]:
+        # Names last, so that two looks at the same thing read the same.
+        return each.participant != speaker, each.age, each.participant, each.frame.track.id
+
+    return sorted(seen, key=place)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from livekit.agents import AgentServer, AgentSession, JobContext, JobExecutorType
+import math
+
+from livekit.agents import AgentServer, AgentSession, JobContext, JobExecutorType, JobRequest
 from livekit.agents.voice.room_io import RoomOptions
 
 from sightline.config import LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError
-from sightline.log import configure
+from sightline.log import configure, get_logger
 from sightline_agent.models import (
     can_speak,
     connect_options,
@@ -18,6 +20,8 @@ from sightline_agent.models import (
 )
 from sightline_agent.settings import AgentSettings, WorkerSettings
 from sightline_agent.vision_agent import VisionAgent
+
+log = get_logger()
 
 EXECUTORS = {"process": JobExecutorType.PROCESS, "thread": JobExecutorType.THREAD}
 
@@ -33,10 +37,11 @@ def build_server(settings: WorkerSettings, livekit: LiveKitSettings) -> AgentSer
             "LIVEKIT_API_KEY and LIVEKIT_API_SECRET: expected the LiveKit server's key, got none; "
             "`livekit-server --dev` takes devkey and secret"
         )
-    server = AgentServer(
+    places = Places(settings.max_jobs)
+    places.server = server = AgentServer(
         job_executor_type=EXECUTORS[settings.executor],
-        load_fnc=_Load(settings.max_jobs),
-        load_threshold=1.0,
+        load_fnc=places.load,
+        load_threshold=math.inf,
         num_idle_processes=settings.idle_processes,
         drain_timeout=settings.drain_seconds,
         ws_url=livekit.url,
@@ -46,7 +51,7 @@ def build_server(settings: WorkerSettings, livekit: LiveKitSettings) -> AgentSer
         port=settings.http_port,
         prometheus_port=settings.metrics_port or None,
     )
-    server.rtc_session(join, agent_name=settings.name)
+    server.rtc_session(join, agent_name=settings.name, on_request=places.answer)
     return server
 
 
@@ -88,12 +93,35 @@ async def join(job: JobContext) -> None:
         session.say(settings.greeting)
 
 
-class _Load:
-    """How full a worker is, by its jobs. The default, the machine's CPU, drops jobs on a busy machine."""
+class Places:
+    """How many rooms a worker takes, counted in jobs.
 
-    def __init__(self, max_jobs: int) -> None:
-        self._max_jobs = max_jobs
+    LiveKit's own measure, the CPU, drops jobs on a busy machine; and below its threshold a worker
+    without jobs takes no more at once than it keeps processes idle. A job that is refused here goes
+    to another worker.
+    """
 
-    def __call__(self, server: AgentServer) -> float:
-        """0 is idle; from 1 on no job is taken."""
-        return len(server.active_jobs) / self._max_jobs
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._entering = 0
+        self.server: AgentServer | None = None
+
+    def load(self) -> float:
+        """0 is idle, 1 is full: how LiveKit chooses among workers."""
+        return self._taken / self._places
+
+    async def answer(self, request: JobRequest) -> None:
+        """Take a job if there is a place for it."""
+        if self._taken + self._entering >= self._places:
+            log.info("job_refused", jobs=self._taken, max_jobs=self._places)
+            await request.reject(terminate=False)
+            return
+        self._entering += 1
+        try:
+            await request.accept()
+        finally:
+            self._entering -= 1
+
+    @property
+    def _taken(self) -> int:
+        return len(self.server.active_jobs) if self.server is not None else 0
