@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sightline import imaging
 from sightline.errors import DeadlineError
+from sightline.log import get_logger
 from sightline.messages import Frame
 from sightline.subjects import track_tokens
 from sightline_captioner.backend import Backend, Description
@@ -22,6 +23,8 @@ MAX_TRACKS = 1_000
 """Tracks whose last frame is remembered, 576 bytes each; the longest unseen is forgotten first."""
 
 Pixels = NDArray[np.uint8]
+
+log = get_logger()
 
 
 class Offline(Backend):
@@ -37,6 +40,8 @@ class Offline(Backend):
 
     async def start(self) -> None:
         await self._reader.start()
+        if self._reader.problem:
+            log.info("captioner_reads_no_text", why=self._reader.problem)
 
     async def describe(self, frame: Frame) -> Description:
         measured, text = await self._look(frame)
