@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from blockbuster import BlockingError
 
+from sightline.bus import Bus
 from sightline.embedded import find_nats_server
 from support.livekit_server import LiveKitServer
 from support.nats_server import Server
@@ -31,6 +32,11 @@ def outcome_of(test: str, **environment: str) -> str:
 
 async def test_the_nats_fixture_is_a_server_that_runs(nats: Server) -> None:
     assert nats.running
+
+
+async def test_the_bus_fixture_is_open_on_the_nats_fixture(nats: Server, bus: Bus) -> None:
+    assert nats.running
+    assert bus.ready
 
 
 def test_the_livekit_fixture_is_a_server_that_answers(livekit: LiveKitServer) -> None:
