@@ -39,8 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine to its end."""
-    return asyncio.run(work)
+    """Run a command's coroutine to its end; ^C is one way to end it, and no reason to complain."""
+    import typer
+
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _app() -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from sightline.bus import Bus
 from sightline.config import BusSettings, ServiceSettings, load
@@ -38,8 +39,9 @@ async def open_bus(settings: BusSettings | None = None) -> AsyncIterator[Bus]:
 
 def quiet_logs(debug: bool) -> None:
     """Logs of the library, for somebody who asked for a command's output: errors only."""
-    settings = load(ServiceSettings, log_level="debug" if debug else "error", log_format="console")
-    configure(settings, "cli")
+    # Not from the environment: its SIGHTLINE_* are about services, and the doctor tells what is wrong there.
+    level: Literal["debug", "error"] = "debug" if debug else "error"
+    configure(ServiceSettings.model_construct(log_level=level, log_format="console"), "cli")
 
 
 def without_credentials(text: str) -> str:

@@ -92,7 +92,8 @@ def _say_announced(room: str, known: bool, as_json: bool) -> None:
     if as_json:
         emit({"event": "room", "room": room, "state": "known" if known else "announced"})
     else:
-        say(f"{printable(room)} is {'announced already' if known else 'announced'}; ^C ends")
+        state = "known: it is watched, or waits for a room-ingest" if known else "announced"
+        say(f"{printable(room)} is {state}; ^C ends")
 
 
 async def _announce(bus: Bus, wanted: RoomWanted) -> bool | None:

@@ -1,4 +1,4 @@
-"""One turn of the agent: the chat, as anybody would start it, and the record of what it did."""
+"""One turn of the agent: the chat, as anybody would start it, and the record that it prints."""
 
 from __future__ import annotations
 
@@ -8,43 +8,51 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 
-from sightline import subjects
-from sightline.bus import Bus
+from pydantic import ValidationError
+
 from sightline.embedded import tethered
 from sightline.errors import SightlineError
 from sightline.turns import TurnRecord
 
 TURN_SECONDS = 90.0
-RECORD_SECONDS = 3.0
-"""How long the record may come after the chat has ended."""
 
 
 class TurnError(SightlineError):
-    """The chat failed, or told nobody what it did."""
+    """The chat did not take a turn. Holds the end of what it said."""
 
 
-async def take_turn(bus: Bus, room: str, question: str, environment: Mapping[str, str]) -> TurnRecord:
+async def take_turn(room: str, question: str, environment: Mapping[str, str]) -> TurnRecord:
     """Ask the agent of a room.
 
+    Returns:
+        The record of the turn; its ``error`` tells of a language model that failed.
+
     Raises:
-        TurnError: It did not work; says what the chat said.
+        TurnError: There was no turn.
     """
-    taken: asyncio.Future[TurnRecord] = asyncio.get_running_loop().create_future()
-
-    async def keep(record: TurnRecord) -> None:
-        if record.question == question and not taken.done():
-            taken.set_result(record)
-
-    stop = await bus.serve(subjects.turns(room), TurnRecord, keep)
+    process = await asyncio.create_subprocess_exec(
+        *tethered(sys.executable, "-m", "sightline.cli", "chat", "--room", room, "--ask", question, "--json"),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=dict(environment),
+        limit=16 * 1024 * 1024,
+        start_new_session=True,
+    )
     try:
         async with asyncio.timeout(TURN_SECONDS):
-            await _chat(room, question, environment)
-        async with asyncio.timeout(RECORD_SECONDS):
-            return await taken
+            printed, said = await process.communicate()
     except TimeoutError:
-        raise TurnError("the chat ended without a record of its turn, or did not end") from None
+        raise TurnError(f"the chat did not end within {TURN_SECONDS:g} s") from None
     finally:
-        await stop()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    try:
+        return TurnRecord.model_validate_json(printed)
+    except ValidationError:
+        last = " ".join(said.decode(errors="replace").split()[-80:])
+        raise TurnError(f"the chat ended without a turn (exit code {process.returncode}): {last}") from None
 
 
 def carried_a_caption(turn: TurnRecord) -> bool:
@@ -52,24 +60,3 @@ def carried_a_caption(turn: TurnRecord) -> bool:
     sent = json.dumps([message.get("content") for message in turn.messages], ensure_ascii=False)
     captions = [shown.text for shown in turn.shown if shown.kind == "caption" and not shown.past]
     return any(text and json.dumps(text, ensure_ascii=False)[1:-1] in sent for text in captions)
-
-
-async def _chat(room: str, question: str, environment: Mapping[str, str]) -> None:
-    arguments = ("-m", "sightline.cli", "chat", "--room", room, "--ask", question, "--json")
-    process = await asyncio.create_subprocess_exec(
-        *tethered(sys.executable, *arguments),
-        stdin=DEVNULL,
-        stdout=DEVNULL,
-        stderr=PIPE,
-        env=dict(environment),
-        start_new_session=True,
-    )
-    try:
-        _, said = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
-        last = said.decode(errors="replace").strip().splitlines()[-3:]
-        raise TurnError(f"the chat ended with exit code {process.returncode}: {' '.join(last)[-600:]}")

@@ -91,7 +91,8 @@ class Parts:
                 return
             attempts = 1 if time.monotonic() - started > HEALTHY_SECONDS else attempts + 1
             if attempts >= ATTEMPTS:
-                raise PartError(f"{part.name} does not start (exit code {code}): {self._last_words(part)}")
+                words = await asyncio.to_thread(self._last_words, part)
+                raise PartError(f"{part.name} does not start (exit code {code}): {words}")
             self._note(f"{part.name} ended (exit code {code}), starting it again")
             await asyncio.sleep(attempts * 0.5)
 

@@ -11,9 +11,9 @@ import numpy as np
 import simplejpeg
 
 from sightline.cli.doctor.finding import Finding, fail, ok, warn
-from sightline.errors import CredentialError, RetryableError, SettingsError, SightlineError
+from sightline.errors import CredentialError, RetryableError, SettingsError
 from sightline.messages import Caption, Frame, Track, Trigger
-from sightline.plugins import workers
+from sightline.plugins import load_worker, workers
 from sightline.worker import Result, VisionWorker
 
 SECONDS = 15.0
@@ -23,19 +23,16 @@ NO_MODEL = "offline"
 
 async def check() -> list[Finding]:
     """All workers, one after the other: they may load models."""
-    try:
-        installed = workers()
-    except SightlineError as error:
-        return [fail("workers", str(error), "install its package again")]
-    if not installed:
+    stages = list(workers())
+    if not stages:
         return [fail("workers", "no vision worker is installed", "`uv sync --all-packages`")]
-    return [await _try(stage, worker) for stage, worker in installed.items()]
+    return [await _try(stage) for stage in stages]
 
 
-async def _try(stage: str, worker_class: type[VisionWorker]) -> Finding:
+async def _try(stage: str) -> Finding:
     started = time.monotonic()
     try:
-        result = await _process(worker_class)
+        result = await _process(load_worker(stage))
     except SettingsError as error:
         return fail(stage, str(error), "correct the variable, or unset it for its default")
     except CredentialError as error:
