@@ -30,7 +30,11 @@ format: $(INSTALLED) ## Mend what a machine can mend
 	$(BIN)/ruff format .
 
 bench: $(INSTALLED) ## All benchmarks; results go to benchmarks/results
-	@for script in $(sort $(wildcard benchmarks/[a-z]*.py)); do $(BIN)/python $$script $(ARGS) || exit 1; done
+	@mkdir -p benchmarks/results
+	@for script in $(sort $(wildcard benchmarks/[a-z]*.py)); do \
+		result=benchmarks/results/$$(basename $$script .py).json; \
+		$(BIN)/python $$script $(ARGS) >$$result && echo $$result && cat $$result || exit 1; \
+	done
 
 $(INSTALLED): .ci/install .ci/uv uv.lock pyproject.toml shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 	.ci/install
