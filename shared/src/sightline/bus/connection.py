@@ -11,7 +11,7 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import nats.errors
@@ -140,7 +140,8 @@ class Connection:
         seconds = timeout or self.settings.request_timeout
         try:
             async with asyncio.timeout(seconds):
-                return await self._client.request(subject, payload, timeout=seconds + 1, headers=headers)
+                with _cancellable():
+                    return await self._client.request(subject, payload, timeout=seconds + 1, headers=headers)
         except nats.errors.NoRespondersError as error:
             raise NobodyListensError(f"nobody listens on {subject}") from error
         except (nats.errors.Error, OSError, TimeoutError) as error:
@@ -226,6 +227,20 @@ class Connection:
         self.problem = f"NATS closed the connection for good: {error}" if error else "the bus is closed"
         self.closed.set()
         self._changed()
+
+
+@contextlib.contextmanager
+def _cancellable() -> Iterator[None]:
+    """Raise a cancellation that came inside the block and was swallowed there.
+
+    nats-py waits with ``asyncio.wait_for``, which on Python 3.11 prefers an answer that arrives in the
+    same turn of the event loop: the task goes on, and whoever cancelled it waits for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 class NobodyListensError(BusError):

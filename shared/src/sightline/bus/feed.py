@@ -161,7 +161,9 @@ async def _deliveries(messages: asyncio.Queue[Msg], connection: Connection) -> A
     count, silent, connections = 0, 0, connection.reconnects
     while True:
         try:
-            message = await asyncio.wait_for(messages.get(), HEARTBEAT)
+            # Not asyncio.wait_for: on Python 3.11 it may swallow a cancellation.
+            async with asyncio.timeout(HEARTBEAT):
+                message = await messages.get()
         except TimeoutError:
             silent += 1
             if silent >= MISSED:

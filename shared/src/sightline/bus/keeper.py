@@ -73,7 +73,8 @@ class Keeper:
             self._wake.clear()
             pause = await self._look()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
         self._set_ready(False)
 
     async def _look(self) -> float:
