@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +12,7 @@ from livekit.agents import AgentSession
 
 from sightline.bus import Bus
 from sightline.messages import TurnRecord
-from sightline_agent.models import connect_options, language_model
+from sightline_agent.models import LanguageModel, connect_options, language_model
 from sightline_agent.settings import AgentSettings
 from sightline_agent.vision_agent import VisionAgent
 
@@ -30,15 +32,8 @@ class TextSession:
     """
 
     def __init__(self, bus: Bus, room: str, settings: AgentSettings) -> None:
-        self._settings = settings
+        self._room, self._settings = room, settings
         self._records: list[TurnRecord] = []
-        self._model = language_model(settings)
-        self._session: AgentSession[None] = AgentSession(
-            llm=self._model,
-            vad=None,
-            turn_handling={"turn_detection": None},
-            conn_options=connect_options(settings),
-        )
         self._agent = VisionAgent(
             instructions=settings.instructions,
             vision=settings,
@@ -48,6 +43,9 @@ class TextSession:
         )
 
     async def __aenter__(self) -> Self:
+        # Its client reads certificates, and modules, from the disk.
+        self._model = await asyncio.to_thread(language_model, self._settings)
+        self._session = text_session(self._model, self._settings)
         await self._session.start(self._agent)
         return self
 
@@ -76,8 +74,19 @@ class TextSession:
         with contextlib.suppress(Exception):
             await self._session.run(user_input=question)
         if len(self._records) == before:
-            return TurnRecord(room="", question=question, error="the session was closed")
+            return TurnRecord(room=self._room, question=question, error="the session was closed")
         return self._records[-1]
+
+
+def text_session(model: LanguageModel, settings: AgentSettings) -> AgentSession[None]:
+    """A session that neither hears nor speaks."""
+    return AgentSession(
+        llm=model,
+        vad=None,
+        turn_handling={"turn_detection": None},
+        # A model that is away for a while ends a turn, not the conversation.
+        conn_options=replace(connect_options(settings), max_unrecoverable_errors=1_000),
+    )
 
 
 async def ask_once(

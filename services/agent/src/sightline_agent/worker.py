@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 from livekit.agents import AgentServer, AgentSession, JobContext, JobExecutorType, JobRequest
@@ -19,6 +20,7 @@ from sightline_agent.models import (
     text_to_speech,
 )
 from sightline_agent.settings import AgentSettings, WorkerSettings
+from sightline_agent.turn import text_session
 from sightline_agent.vision_agent import VisionAgent
 
 log = get_logger()
@@ -55,25 +57,21 @@ def build_server(settings: WorkerSettings, livekit: LiveKitSettings) -> AgentSer
     return server
 
 
-def build_session(settings: AgentSettings) -> AgentSession[None]:
+async def build_session(settings: AgentSettings) -> AgentSession[None]:
     """A conversation, spoken where there is an endpoint of speech, and typed everywhere.
 
     Raises:
         SettingsError: There is no language model to talk with.
     """
     require_model(settings)
-    model = language_model(settings)
+    # The clients read certificates, and modules, from the disk.
+    model = await asyncio.to_thread(language_model, settings)
     if not can_speak(settings):
-        return AgentSession(
-            llm=model,
-            vad=None,
-            turn_handling={"turn_detection": None},
-            conn_options=connect_options(settings),
-        )
+        return text_session(model, settings)
     return AgentSession(
         llm=model,
-        stt=speech_to_text(settings),
-        tts=text_to_speech(settings),
+        stt=await asyncio.to_thread(speech_to_text, settings),
+        tts=await asyncio.to_thread(text_to_speech, settings),
         # The default would ask LiveKit's cloud when a turn ends.
         turn_handling={"turn_detection": "vad"},
         conn_options=connect_options(settings),
@@ -84,7 +82,7 @@ async def join(job: JobContext) -> None:
     """One job: be in the room, with eyes, until it is over."""
     configure(load(ServiceSettings), "agent")
     settings = load(AgentSettings)
-    session = build_session(settings)
+    session = await build_session(settings)
     agent = VisionAgent(instructions=settings.instructions, vision=settings)
     spoken = can_speak(settings)
     options = RoomOptions(audio_input=spoken, audio_output=spoken, text_input=True)
