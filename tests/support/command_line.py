@@ -36,17 +36,28 @@ async def sightline(*arguments: str, **settings: str) -> Finished:
         arguments: Of the command line.
         settings: Environment variables, besides those of the tests.
     """
-    async with started(*arguments, settings=settings) as process:
+    return await python("-m", "sightline.cli", *arguments, **settings)
+
+
+async def python(*arguments: str, **settings: str) -> Finished:
+    """Run this Python to its end; otherwise as ``sightline``."""
+    async with _started(*arguments, settings=settings) as process:
         out, err = await process.communicate()
         assert process.returncode is not None
         return Finished(process.returncode, out.decode(), err.decode())
 
 
 @asynccontextmanager
-async def started(*arguments: str, settings: Mapping[str, str]) -> AsyncIterator[Process]:
+async def started(*arguments: str, **settings: str) -> AsyncIterator[Process]:
     """A running command, with stdout and stderr to read from; killed at the end if it still runs."""
+    async with _started("-m", "sightline.cli", *arguments, settings=settings) as process:
+        yield process
+
+
+@asynccontextmanager
+async def _started(*arguments: str, settings: Mapping[str, str]) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
-        *tethered(sys.executable, "-m", "sightline.cli", *arguments),
+        *tethered(sys.executable, *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=PIPE,
         stderr=PIPE,

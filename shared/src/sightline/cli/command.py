@@ -36,6 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # The reader has seen enough (`| head`). Python flushes stdout once more at exit: into nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+    except Exception as error:
+        if debug:
+            raise
+        print(f"sightline: unexpected {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        sys.exit(FAILED)
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
@@ -46,6 +51,14 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What ended a group of tasks: the first error in it that is no group itself."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _app() -> Any:

@@ -75,8 +75,6 @@ class Parts:
             async with asyncio.TaskGroup() as group:
                 for part in self._parts:
                     group.create_task(self._keep(part))
-        except* PartError as errors:
-            raise errors.exceptions[0] from None
         finally:
             await self._stop()
 

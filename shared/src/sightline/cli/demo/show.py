@@ -78,14 +78,11 @@ class Show:
             parts.run(),
             self._answer(),
         )
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(each) for each in background]
-                await self._play(question, duration)
-                for task in tasks:
-                    task.cancel()
-        except* SightlineError as errors:
-            raise errors.exceptions[0] from None
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in background]
+            await self._play(question, duration)
+            for task in tasks:
+                task.cancel()
         return self._carried
 
     def _see(self, sight: Sight) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import simplejpeg
@@ -14,7 +15,10 @@ from sightline.cli.doctor.finding import Finding, fail, ok, warn
 from sightline.errors import CredentialError, RetryableError, SettingsError
 from sightline.messages import Caption, Frame, Track, Trigger
 from sightline.plugins import load_worker, workers
-from sightline.worker import Result, VisionWorker
+from sightline.worker import VisionWorker
+
+if TYPE_CHECKING:
+    from sightline.worker import Result
 
 SECONDS = 15.0
 SIDE = 128
@@ -32,7 +36,7 @@ async def check() -> list[Finding]:
 async def _try(stage: str) -> Finding:
     started = time.monotonic()
     try:
-        result = await _process(load_worker(stage))
+        result = await _process(await asyncio.to_thread(load_worker, stage))
     except SettingsError as error:
         return fail(stage, str(error), "correct the variable, or unset it for its default")
     except CredentialError as error:
