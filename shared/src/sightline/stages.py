@@ -87,19 +87,24 @@ class StageRegistry:
             tasks.create_task(self._expire())
             async for received in self._bus.feed(STAGES, STAGES.subjects[0], (StageEntry,)):
                 self._seen[received.message.stage] = received
-                self._update()
+                self._tell({**self._wants, received.message.stage: received.message.wants})
 
     async def _expire(self) -> None:
+        back = self._bus.now()
         while True:
             await asyncio.sleep(1)
-            # While the bus is away nobody can say that it is alive: nothing is known to be gone.
-            if self._bus.ready:
-                self._update()
+            if not self._bus.ready:
+                back = self._bus.now()
+            # While the bus was away nobody could say that it is alive: nothing is known to be gone.
+            elif self._bus.now() - back > timedelta(seconds=STAGE_TTL):
+                self._forget()
 
-    def _update(self) -> None:
+    def _forget(self) -> None:
         oldest = self._bus.now() - timedelta(seconds=STAGE_TTL)
         self._seen = {stage: entry for stage, entry in self._seen.items() if entry.at > oldest}
-        wants = {stage: entry.message.wants for stage, entry in self._seen.items()}
+        self._tell({stage: entry.message.wants for stage, entry in self._seen.items()})
+
+    def _tell(self, wants: dict[str, StageWants]) -> None:
         if wants != self._wants:
             self._wants = wants
             self._changes.tell()

@@ -102,6 +102,10 @@ def ask(stage: str) -> str:
     return f"{ROOT}.ask.{stage}"
 
 
+def status(stage: str) -> str:
+    return f"{ROOT}.status.{stage}"
+
+
 def turns(room_name: str) -> str:
     return f"{ROOT}.turns.{token(room_name)}"
 

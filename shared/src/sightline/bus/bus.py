@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -284,7 +284,7 @@ class Bus:
         return await registry.discover(self._connection, wait)
 
     async def register(
-        self, name: str, version: str, subject: str, status: Status, endpoints: dict[str, registry.Handler]
+        self, name: str, version: str, subject: str, status: Status, endpoints: Mapping[str, registry.Handler]
     ) -> Stop:
         """Announce this process as a replica of a stage; see ``sightline.bus.replicas``."""
         service = await registry.register(self._connection, name, version, subject, status, endpoints)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ async def register(
     version: str,
     status_subject: str,
     status: Callable[[], dict[str, Any]],
-    endpoints: dict[str, Handler],
+    endpoints: Mapping[str, Handler],
 ) -> Service:
     """Announce a replica, and serve its endpoints, one of the replicas per request.
 

@@ -1,0 +1,236 @@
+"""One ticket, from taken to done: the newest frame of its track, to the worker, to the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import NamedTuple
+
+from sightline import subjects, tracing
+from sightline.bus import Bus, Received, Taken
+from sightline.errors import (
+    BusError,
+    CredentialError,
+    RateLimitedError,
+    SightlineError,
+)
+from sightline.log import get_logger
+from sightline.messages import Caption, DeadLetter, Frame, FrameInfo, Lane, Ticket, TrackEnded, Trigger
+from sightline.metrics import FRAME_AGE, IN_PROGRESS, TICKETS, WORK_SECONDS
+from sightline.runner.memory import Memory
+from sightline.runner.pause import Pause
+from sightline.runner.work import Finding, look
+from sightline.topology import ACK_WAIT
+from sightline.worker import VisionWorker
+
+log = get_logger()
+
+ATTEMPTS = 3
+"""Deliveries of a ticket before the worker gives up on it."""
+
+REFUSED_SECONDS = 10.0
+"""Pause after a key was refused: people have to act."""
+
+PUBLISH_TRIES = 4
+_EARLY = 0.9
+"""Part of its interval after which a frame is on time: sources are not exact."""
+
+
+class Replica(NamedTuple):
+    """What the slots of one replica share."""
+
+    worker: VisionWorker
+    stage: str
+    bus: Bus
+    memory: Memory
+    pause: Pause
+
+
+async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> SightlineError | None:
+    """Do what a ticket asks for, and remove it or hand it back.
+
+    Returns:
+        The error that the worker raised; None: the ticket was served, or there was nothing to do.
+    """
+    outcome, error = "failed", None
+    frame: FrameInfo | None = None
+    try:
+        ticket = taken.parse(Ticket)
+        async with _kept(taken):
+            newest = await _newest(replica, ticket)
+            frame = newest.message.info if newest else None
+            outcome = await _serve_frame(replica, lane, taken, newest)
+        await taken.done()
+        await _offer_again(replica, lane, ticket, frame)
+    except asyncio.CancelledError:
+        await _hand_back(taken)
+        raise
+    except BusError as lost:
+        # Nothing to mend here: the ticket, or one for a newer frame, comes again.
+        log.debug("ticket_lost", stage=replica.stage, reason=str(lost))
+        outcome = "lost"
+    except SightlineError as failure:
+        error = failure
+        outcome = await _fail(replica, lane, taken, frame, failure)
+    except Exception as bug:
+        # Ours, not the worker's: one frame must not take the replica down, again and again.
+        log.exception("ticket_failed", stage=replica.stage)
+        error = SightlineError(f"{type(bug).__name__}: {bug}")
+        outcome = await _fail(replica, lane, taken, frame, error)
+    TICKETS.labels(replica.stage, lane, outcome).inc()
+    return error
+
+
+async def _newest(replica: Replica, ticket: Ticket) -> Received[Frame] | None:
+    """The newest frame of the track; None when the track is over, or its frames are gone."""
+    found = await replica.bus.newest((Frame, TrackEnded), subjects.frame(ticket.track))
+    if found is None or isinstance(found.message, TrackEnded):
+        return None
+    return found  # type: ignore[return-value]
+
+
+async def _serve_frame(replica: Replica, lane: Lane, taken: Taken, newest: Received[Frame] | None) -> str:
+    if newest is None:
+        return "gone"
+    frame = newest.message
+    if _of_the_other_lane(replica, lane, frame) or await _is_done(replica, frame):
+        return "superseded"
+    if taken.attempts > ATTEMPTS:
+        raise SightlineError(f"given up: {taken.attempts - 1} replicas took this ticket and did not finish")
+    if not replica.memory.claim(frame):
+        return "superseded"
+    try:
+        with tracing.span(f"{replica.stage} process", newest.headers, lane=lane.value):
+            findings = await _look(replica, frame)
+            for finding in findings:
+                await _publish(replica, finding)
+    except BaseException:
+        replica.memory.release(frame)
+        raise
+    age = (replica.bus.now() - frame.captured_at).total_seconds()
+    FRAME_AGE.labels(replica.stage, lane).observe(age)
+    return "done" if findings else "nothing"
+
+
+def _of_the_other_lane(replica: Replica, lane: Lane, frame: Frame) -> bool:
+    """A requested frame has a ticket in the urgent lane: the routine lane would do it twice."""
+    return (
+        lane is Lane.ROUTINE
+        and frame.trigger is Trigger.USER_REQUEST
+        and Trigger.USER_REQUEST in replica.worker.wants.triggers
+    )
+
+
+async def _is_done(replica: Replica, frame: Frame) -> bool:
+    """Whether a replica captioned this frame, or a newer one, already."""
+    caption = await replica.bus.newest(Caption, subjects.caption(frame.track, replica.stage))
+    done = caption.message.frame if caption else None
+    return done is not None and done.sequence >= frame.sequence
+
+
+async def _look(replica: Replica, frame: Frame) -> list[Finding]:
+    """Call the worker; where the model's owner asks for a pause, wait as told and call again."""
+    while True:
+        await replica.pause.over()
+        try:
+            with (
+                IN_PROGRESS.labels(replica.stage).track_inprogress(),
+                WORK_SECONDS.labels(replica.stage).time(),
+            ):
+                return await look(replica.worker, replica.stage, frame)
+        except RateLimitedError as error:
+            log.warning("rate_limited", stage=replica.stage, seconds=round(error.retry_after, 1))
+            replica.pause.extend(error.retry_after)
+
+
+async def _publish(replica: Replica, finding: Finding) -> None:
+    """Store a finding, once. The work is done: a bus that is away for a moment must not undo it."""
+    assert finding.frame is not None
+    what = finding.model + finding.prompt if isinstance(finding, Caption) else finding.profile
+    message_id = f"{finding.frame.id}.{replica.stage}.{subjects.token(replica.worker.identity or what)}"
+    for attempt in range(1, PUBLISH_TRIES + 1):
+        try:
+            await replica.bus.publish(finding, message_id=message_id)
+            return
+        except BusError:
+            if attempt == PUBLISH_TRIES:
+                raise
+            await asyncio.sleep(attempt * random.uniform(0.3, 0.6))
+
+
+async def _offer_again(replica: Replica, lane: Lane, ticket: Ticket, done: FrameInfo | None) -> None:
+    """A newer frame that came meanwhile found the slot taken: put a ticket back for it."""
+    if done is None:
+        return
+    found = await replica.bus.newest((FrameInfo, TrackEnded), subjects.frame(ticket.track))
+    if found is None or isinstance(found.message, TrackEnded):
+        return
+    newer = found.message
+    assert isinstance(newer, FrameInfo)
+    wants = replica.worker.wants
+    soon = newer.captured_at - done.captured_at < timedelta(seconds=_EARLY / wants.max_fps)
+    if (
+        newer.sequence > done.sequence
+        and (newer.unchanged_since is None or newer.unchanged_since > done.sequence)
+        and newer.trigger in wants.triggers
+        and Lane.of(newer.trigger) is lane
+        and (not soon or lane is Lane.URGENT)
+    ):
+        await replica.bus.offer(
+            Ticket(stage=ticket.stage, lane=lane, track=ticket.track, sequence=newer.sequence)
+        )
+
+
+async def _fail(
+    replica: Replica, lane: Lane, taken: Taken, frame: FrameInfo | None, error: SightlineError
+) -> str:
+    if isinstance(error, CredentialError):
+        replica.pause.extend(REFUSED_SECONDS)
+    if error.retryable and taken.attempts < ATTEMPTS:
+        delay = random.uniform(0.5, 1) * 2 ** (taken.attempts - 2)
+        log.info("ticket_retried", stage=replica.stage, attempt=taken.attempts, reason=str(error))
+        with contextlib.suppress(BusError):
+            await taken.retry(delay)
+        return "retried"
+    log.warning("ticket_given_up", stage=replica.stage, error=type(error).__name__, reason=str(error)[:300])
+    letter = DeadLetter(
+        stage=replica.stage,
+        work_subject=taken.subject,
+        reason=str(error)[:2000],
+        error=type(error).__name__,
+        attempts=taken.attempts,
+        frame=frame,
+    )
+    with contextlib.suppress(BusError):
+        await replica.bus.publish(letter)
+        await taken.done()
+        if frame is not None:
+            await _offer_again(replica, lane, taken.parse(Ticket), frame)
+    return "dead"
+
+
+@contextlib.asynccontextmanager
+async def _kept(taken: Taken) -> AsyncIterator[None]:
+    """Tell the bus that the work is in progress, while it is."""
+
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(ACK_WAIT / 3)
+            with contextlib.suppress(BusError):
+                await taken.keep()
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _hand_back(taken: Taken) -> None:
+    with contextlib.suppress(BusError, TimeoutError):
+        async with asyncio.timeout(1):
+            await taken.retry()

@@ -1,0 +1,156 @@
+"""The life of every service: config > log > signals > bus > http > work > drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+from sightline import log as logging
+from sightline import tracing
+from sightline.bus import Bus
+from sightline.config import BusSettings, ServiceSettings, load
+from sightline.errors import BusClosedError, NotPermittedError, SettingsError, SightlineError
+from sightline.health import Health, HealthServer
+from sightline.metrics import LOOP_LAG
+
+log = logging.get_logger()
+
+EXIT_FAILED = 1
+EXIT_SETTINGS = 2
+LAG_SECONDS = 0.5
+LATE_SECONDS = 3.0
+"""On top of the drain time, for what is neither work in hand nor bounded."""
+
+REFUSED_PAUSE = 5.0
+
+
+class Service:
+    """What a service's work is given.
+
+    Attributes:
+        bus: Ready when the work begins.
+        stopping: Set by the first SIGTERM or SIGINT: finish what is in hand, take nothing new.
+        health: What keeps the service from being ready.
+    """
+
+    def __init__(self, name: str, settings: ServiceSettings, bus: Bus) -> None:
+        self.name = name
+        self.settings = settings
+        self.bus = bus
+        self.stopping = asyncio.Event()
+        self.health = Health(bus)
+
+
+Serve = Callable[[Service], Awaitable[None]]
+
+
+def run(name: str, serve: Serve) -> None:
+    """Run a service until it is done or told to stop; then exit.
+
+    The exit status is 0 after a drain, 2 for a bad setting, 1 for anything else that ended it. A
+    second SIGTERM exits at once.
+    """
+    try:
+        settings, bus_settings = load(ServiceSettings), load(BusSettings)
+        logging.configure(settings, name)
+        tracing.configure(settings, name)
+        status = asyncio.run(_live(Service(name, settings, Bus(bus_settings, name)), serve))
+    except SettingsError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        status = EXIT_SETTINGS
+    sys.exit(status)
+
+
+async def _live(service: Service, serve: Serve) -> int:
+    _handle_signals(service)
+    http = HealthServer(service.health, service.settings)
+    lag = asyncio.create_task(_watch_loop())
+    try:
+        await http.start()
+        await service.bus.start()
+        log.info("service_started", port=http.port)
+        await _work(service, serve)
+    except SettingsError:
+        raise
+    except SightlineError as error:
+        log.error("service_failed", error=type(error).__name__, reason=str(error))
+        return EXIT_FAILED
+    finally:
+        lag.cancel()
+        await service.bus.close()
+        await http.close()
+    log.info("service_stopped")
+    return 0
+
+
+async def _work(service: Service, serve: Serve) -> None:
+    """Wait for the bus, then serve; whichever ends first of the work, the bus and the patience."""
+    work = asyncio.create_task(_serve_when_ready(service, serve))
+    closed = asyncio.create_task(service.bus.wait_closed())
+    overdue = asyncio.create_task(_overdue(service))
+    try:
+        await asyncio.wait([work, closed, overdue], return_when=asyncio.FIRST_COMPLETED)
+        if closed.done() and not work.done():
+            # An expired credential, for example. A new process reads the new one.
+            raise BusClosedError(service.bus.problem)
+        if overdue.done() and not work.done():
+            log.warning("drain_overdue")
+    finally:
+        for task in (work, closed, overdue):
+            task.cancel()
+        results = await asyncio.gather(work, closed, overdue, return_exceptions=True)
+    if isinstance(results[0], Exception):
+        raise results[0]
+
+
+async def _serve_when_ready(service: Service, serve: Serve) -> None:
+    stopped = asyncio.create_task(service.stopping.wait())
+    ready = asyncio.create_task(_wait_ready(service.bus))
+    try:
+        await asyncio.wait([stopped, ready], return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            ready.result()
+            await serve(service)
+    finally:
+        stopped.cancel()
+        ready.cancel()
+        await asyncio.gather(stopped, ready, return_exceptions=True)
+
+
+async def _wait_ready(bus: Bus) -> None:
+    while True:
+        try:
+            return await bus.wait_ready()
+        except NotPermittedError:
+            # Live, not ready, and /readyz names the subject: rights can be granted while we wait.
+            await asyncio.sleep(REFUSED_PAUSE)
+
+
+async def _overdue(service: Service) -> None:
+    await service.stopping.wait()
+    await asyncio.sleep(service.settings.drain_seconds + LATE_SECONDS)
+
+
+def _handle_signals(service: Service) -> None:
+    def stop() -> None:
+        if service.stopping.is_set():
+            os._exit(EXIT_FAILED)
+        log.info("service_stopping")
+        service.stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def _watch_loop() -> None:
+    """Show how late the event loop runs: a worker that blocks it makes everything late."""
+    while True:
+        due = time.monotonic() + LAG_SECONDS
+        await asyncio.sleep(LAG_SECONDS)
+        LOOP_LAG.set(max(0.0, time.monotonic() - due))
