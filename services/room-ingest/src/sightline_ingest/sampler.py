@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 from typing import NamedTuple
 
-from sightline.stages import StageRegistry
-
 from sightline.changes import Changes
 from sightline.errors import CaptureError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import Frame, FrameInfo, Track, Trigger
+from sightline.stages import StageRegistry
 from sightline_ingest import jpeg
 from sightline_ingest.captures import Captures
 from sightline_ingest.metrics import ENCODE_SECONDS, LOOKS, REPLACED, SHED
@@ -209,11 +208,8 @@ class TrackSampler:
         seen, self._seen = self._seen, None
         try:
             await self._publish(seen, look, sample)
-        except SightlineError as error:
-            self._shed(error)
         except Exception as error:
-            # A picture that nobody can encode must not end the track.
-            log.exception("picture_not_sampled")
+            # Neither the bus nor a picture that nobody can encode may end the track.
             self._shed(error)
         return look.now
 
@@ -254,8 +250,9 @@ class TrackSampler:
         """Frames are not sent again: the next one is newer."""
         SHED.inc()
         self._captures.refuse(CaptureError(f"the frame was not published: {error}"))
-        if not self._failing:
-            log.debug("frames_shed", reason=str(error))
+        if not self._failing:  # once, not for each of thirty pictures a second
+            is_of_bus = isinstance(error, SightlineError)
+            (log.debug if is_of_bus else log.warning)("frames_shed", reason=repr(error))
         self._failing = True
 
     async def _wait(self, version: int, wake_at: float | None) -> None:
