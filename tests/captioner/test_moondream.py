@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import moondream
 import pytest
 from PIL import Image
-from pydantic import SecretStr
 
 from sightline.errors import RetryableError
-from sightline_captioner.moondream_http import Moondream
-from sightline_captioner.settings import CaptionerSettings, Length, MoondreamSettings
+from sightline_captioner.settings import CaptionerSettings, Length
 from sightline_captioner.worker import Captioner
 from support.frames import BLUE, RED, frame, plain
 from support.model_servers import Body, MoondreamServer
@@ -23,9 +22,11 @@ from support.model_servers import Body, MoondreamServer
 async def captioner(
     server: MoondreamServer, key: str = "", model: str = "", **settings: object
 ) -> AsyncIterator[Captioner]:
-    made = CaptionerSettings.model_validate(settings)
-    backend = Moondream(made, MoondreamSettings(endpoint=server.url, api_key=SecretStr(key), model=model))
-    worker = Captioner(made, backend)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOONDREAM_ENDPOINT", server.url)
+        patch.setenv("MOONDREAM_API_KEY", key)
+        patch.setenv("MOONDREAM_MODEL", model)
+        worker = Captioner(CaptionerSettings.model_validate(settings))
     await worker.start()
     try:
         yield worker
@@ -52,8 +53,6 @@ async def test_the_picture_travels_as_it_came() -> None:
 
 
 async def test_the_type_of_a_picture_is_told_by_its_bytes() -> None:
-    import io
-
     png = io.BytesIO()
     Image.fromarray(plain(RED)).save(png, "PNG")
     async with MoondreamServer() as server, captioner(server) as worker:

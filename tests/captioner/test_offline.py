@@ -15,7 +15,6 @@ from pydantic_core import to_json
 from sightline.errors import DecodeError
 from sightline.messages import Caption, Frame, Track
 from sightline_captioner.offline import backend as offline
-from sightline_captioner.offline.backend import Offline
 from sightline_captioner.offline.sentences import WHO
 from sightline_captioner.settings import CaptionerSettings
 from sightline_captioner.worker import Captioner
@@ -29,7 +28,7 @@ GREY = (150, 170, 180)
 async def captioner(**settings: object) -> AsyncIterator[Captioner]:
     # Reading text takes most of the time; tests that need it ask for it.
     made = CaptionerSettings.model_validate({"tesseract": "", **settings})
-    worker = Captioner(made, Offline(made))
+    worker = Captioner(made)
     await worker.start()
     try:
         yield worker
@@ -142,11 +141,8 @@ async def test_an_unchanged_scene_is_called_that_despite_camera_noise() -> None:
         (slice(100, 260), slice(420, 620), "Some of it changed since the last frame, mostly at the right."),
         (slice(0, 80), slice(100, 540), "Some of it changed since the last frame, mostly at the top."),
         (slice(290, 360), slice(100, 540), "Some of it changed since the last frame, mostly at the bottom."),
-        (
-            slice(150, 210),
-            slice(280, 360),
-            "A little of it changed since the last frame, mostly in the middle.",
-        ),
+        (slice(120, 240), slice(220, 420), "Some of it changed since the last frame, mostly in the middle."),
+        (slice(150, 180), slice(280, 340), "A little of it changed since the last frame, mostly "),
         (slice(0, 360), slice(0, 640), "Much of it changed since the last frame."),
     ],
 )
@@ -293,11 +289,10 @@ async def test_any_shape_of_picture_has_a_caption(size: tuple[int, int]) -> None
     to_json(caption.data)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"GIF89a", b"\xff\xd8\xff\xe0", jpeg(plain(RED))[:-200]],
-    ids=["none", "gif", "start", "cut"],
-)
+BROKEN = {"nil": b"\0", "gif": b"GIF89a", "start": b"\xff\xd8\xff\xe0", "cut": jpeg(plain(RED))[:-200]}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
 async def test_a_broken_picture_is_a_decode_error(data: bytes) -> None:
     async with captioner() as worker:
         with pytest.raises(DecodeError):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from pydantic import SecretStr
+import pytest
 
-from sightline_captioner.choose import Endpoint
-from sightline_captioner.openai_compatible import PROMPTS, SYSTEM, OpenAI
-from sightline_captioner.settings import CaptionerOpenAISettings, CaptionerSettings
+from sightline_captioner.prompts import PROMPTS, SYSTEM
+from sightline_captioner.settings import CaptionerSettings
 from sightline_captioner.worker import Captioner
 from support.frames import BLUE, RED, frame, plain
 from support.model_servers import OpenAIServer, Recorded, describe
@@ -17,11 +16,12 @@ from support.model_servers import OpenAIServer, Recorded, describe
 
 @asynccontextmanager
 async def captioner(
-    server: OpenAIServer, openai: CaptionerOpenAISettings | None = None, key: str = "", **settings: object
+    server: OpenAIServer, openai: Mapping[str, str] | None = None, **settings: object
 ) -> AsyncIterator[Captioner]:
-    made = CaptionerSettings.model_validate(settings)
-    openai = openai or CaptionerOpenAISettings(model="llava")
-    worker = Captioner(made, OpenAI(made, openai, Endpoint(server.url, SecretStr(key))))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"MODEL": "llava", "BASE_URL": server.url, **(openai or {})}.items():
+            patch.setenv(f"CAPTIONER_OPENAI_{name}", value)
+        worker = Captioner(CaptionerSettings.model_validate(settings))
     await worker.start()
     try:
         yield worker
@@ -43,8 +43,8 @@ async def test_a_frame_becomes_a_caption_of_what_it_shows() -> None:
 
 async def test_the_request_has_the_prompt_the_picture_and_the_limits() -> None:
     one = frame(plain(RED))
-    openai = CaptionerOpenAISettings(model="llava", max_tokens=77, detail="low")
-    async with OpenAIServer() as server, captioner(server, openai, "k", length="short") as worker:
+    openai = {"MAX_TOKENS": "77", "DETAIL": "low", "API_KEY": "k"}
+    async with OpenAIServer() as server, captioner(server, openai, length="short") as worker:
         await worker.process(one)
         [request] = server.requests
     assert request.path == "/v1/chat/completions"

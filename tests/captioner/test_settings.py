@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sightline.errors import SettingsError
-from sightline_captioner.choose import choose, make, openai_endpoint
+from sightline_captioner.choose import choose, openai_endpoint
 from sightline_captioner.moondream_http import Moondream
 from sightline_captioner.moondream_local import LocalMoondream
 from sightline_captioner.offline.backend import Offline
 from sightline_captioner.openai_compatible import OpenAI
+from sightline_captioner.prompts import PROMPTS
 from sightline_captioner.settings import CaptionerOpenAISettings, CaptionerSettings, SharedOpenAISettings
 from sightline_captioner.worker import Captioner
 
@@ -49,23 +50,25 @@ def test_the_backend_is_the_first_that_is_configured(
 
 
 @pytest.mark.parametrize(
-    ("env", "kind", "model"),
+    ("env", "kind", "model", "prompt"),
     [
-        ({}, Offline, "offline"),
-        (MOONDREAM, Moondream, "moondream"),
-        (MOONDREAM | {"MOONDREAM_MODEL": "moondream3-preview/ft@7"}, Moondream, "moondream3-preview/ft@7"),
-        ({"MOONDREAM_LOCAL": "1"}, LocalMoondream, "moondream3.1-9B-A2B"),
-        (OPENAI, OpenAI, "m"),
+        ({}, Offline, "offline", "offline, normal"),
+        (MOONDREAM, Moondream, "moondream", "caption, normal"),
+        (MOONDREAM | {"CAPTIONER_PROMPT": " Who? "}, Moondream, "moondream", "Who?"),
+        (MOONDREAM | {"MOONDREAM_MODEL": "moondream3/ft@7"}, Moondream, "moondream3/ft@7", "caption, normal"),
+        ({"MOONDREAM_LOCAL": "1"}, LocalMoondream, "moondream3.1-9B-A2B", "caption, normal"),
+        (OPENAI, OpenAI, "m", PROMPTS["normal"]),
+        (OPENAI | {"CAPTIONER_LENGTH": "short"}, OpenAI, "m", PROMPTS["short"]),
+        (OPENAI | {"CAPTIONER_PROMPT": "Who?"}, OpenAI, "m", "Who?"),
     ],
 )
-def test_a_caption_names_the_model_that_wrote_it(
-    env: Env, kind: type, model: str, monkeypatch: pytest.MonkeyPatch
+def test_a_caption_names_the_model_that_wrote_it_and_what_it_was_asked(
+    env: Env, kind: type, model: str, prompt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_all(monkeypatch, env)
-    settings = CaptionerSettings()
-    backend = make(settings, choose(settings).name)
-    assert type(backend) is kind
-    assert backend.model == model
+    choice = choose(CaptionerSettings())
+    assert type(choice.make()) is kind
+    assert (choice.model, choice.prompt) == (model, prompt)
 
 
 @pytest.mark.parametrize(

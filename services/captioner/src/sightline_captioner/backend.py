@@ -24,15 +24,7 @@ class Description(NamedTuple):
 
 
 class Backend(ABC):
-    """Describes frames and answers questions about them.
-
-    Attributes:
-        model: What a caption's ``model`` says.
-        prompt: What a caption's ``prompt`` says: what was asked for, in the model's words.
-    """
-
-    model: str
-    prompt: str = ""
+    """Describes frames and answers questions about them."""
 
     async def start(self) -> None:
         """Open connections, load models."""

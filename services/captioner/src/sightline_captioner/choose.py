@@ -1,7 +1,8 @@
-"""Which backend, and why."""
+"""Which backend, and why. Imports none of them: that is ``Choice.make``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pydantic import SecretStr
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 from sightline.config import load
 from sightline.errors import SettingsError
 from sightline_captioner.backend import Backend
+from sightline_captioner.prompts import openai_prompt
 from sightline_captioner.settings import (
     MOONDREAM_CLOUD,
     OPENAI_CLOUD,
@@ -21,10 +23,20 @@ from sightline_captioner.settings import (
 
 
 class Choice(NamedTuple):
-    """A backend's name, and the setting that decided for it."""
+    """A backend, not made yet.
+
+    Attributes:
+        why: The setting that decided for it.
+        model: What a caption's ``model`` says.
+        prompt: What a caption's ``prompt`` says: what the model is asked for.
+        make: Makes it, without I/O. Imports what it needs, which takes up to a second: call it in a thread.
+    """
 
     name: BackendName
     why: str
+    model: str
+    prompt: str
+    make: Callable[[], Backend]
 
 
 class Endpoint(NamedTuple):
@@ -38,49 +50,64 @@ def choose(settings: CaptionerSettings) -> Choice:
     """The backend that the settings ask for, or the first that is configured.
 
     Raises:
-        SettingsError: A setting has a bad value.
+        SettingsError: It lacks a setting, or one has a bad value.
     """
+    name, why = _name(settings)
+    return {"moondream": _moondream, "openai": _openai, "offline": _offline}[name](settings, why)
+
+
+def _name(settings: CaptionerSettings) -> tuple[BackendName, str]:
     if settings.backend != "auto":
-        return Choice(settings.backend, "CAPTIONER_BACKEND says so")
+        return settings.backend, "CAPTIONER_BACKEND says so"
     moondream = load(MoondreamSettings)
-    for name, is_set in {
+    for variable, is_set in {
         "MOONDREAM_LOCAL": moondream.local,
         "MOONDREAM_ENDPOINT": moondream.endpoint,
         "MOONDREAM_API_KEY": moondream.api_key.get_secret_value(),
     }.items():
         if is_set:
-            return Choice("moondream", f"{name} is set")
+            return "moondream", f"{variable} is set"
     if load(CaptionerOpenAISettings).model:
-        return Choice("openai", "CAPTIONER_OPENAI_MODEL is set")
-    return Choice(
-        "offline", "neither MOONDREAM_API_KEY, MOONDREAM_ENDPOINT nor CAPTIONER_OPENAI_MODEL is set"
-    )
+        return "openai", "CAPTIONER_OPENAI_MODEL is set"
+    unset = "MOONDREAM_API_KEY, MOONDREAM_ENDPOINT nor CAPTIONER_OPENAI_MODEL"
+    return "offline", f"neither {unset} is set"
 
 
-def make(settings: CaptionerSettings, name: BackendName) -> Backend:
-    """The backend of that name. No I/O: that is ``Backend.start``.
-
-    Raises:
-        SettingsError: It lacks a setting, or one has a bad value.
-    """
-    # Imported here: what is not chosen costs neither time nor memory.
-    if name == "offline":
+def _offline(settings: CaptionerSettings, why: str) -> Choice:
+    def make() -> Backend:
         from sightline_captioner.offline.backend import Offline
 
         return Offline(settings)
-    if name == "openai":
+
+    return Choice("offline", why, "offline", f"offline, {settings.length}", make)
+
+
+def _openai(settings: CaptionerSettings, why: str) -> Choice:
+    openai = load(CaptionerOpenAISettings)
+    endpoint = openai_endpoint(openai, load(SharedOpenAISettings))
+
+    def make() -> Backend:
         from sightline_captioner.openai_compatible import OpenAI
 
-        openai = load(CaptionerOpenAISettings)
-        return OpenAI(settings, openai, openai_endpoint(openai, load(SharedOpenAISettings)))
-    moondream = load(MoondreamSettings)
-    if moondream.local:
-        from sightline_captioner.moondream_local import LocalMoondream
+        return OpenAI(settings, openai, endpoint)
 
-        return LocalMoondream(settings, moondream)
-    from sightline_captioner.moondream_http import Moondream
+    return Choice("openai", why, openai.model, openai_prompt(settings), make)
 
-    return Moondream(settings, with_endpoint(moondream))
+
+def _moondream(settings: CaptionerSettings, why: str) -> Choice:
+    moondream = with_endpoint(load(MoondreamSettings))
+
+    def make() -> Backend:
+        if moondream.local:
+            from sightline_captioner.moondream_local import LocalMoondream
+
+            return LocalMoondream(settings, moondream)
+        from sightline_captioner.moondream_http import Moondream
+
+        return Moondream(settings, moondream)
+
+    prompt = settings.prompt or f"caption, {settings.length}"
+    return Choice("moondream", why, moondream.name, prompt, make)
 
 
 def with_endpoint(moondream: MoondreamSettings) -> MoondreamSettings:
@@ -89,7 +116,7 @@ def with_endpoint(moondream: MoondreamSettings) -> MoondreamSettings:
     Raises:
         SettingsError: It is the cloud, and there is no key for it.
     """
-    if moondream.endpoint:
+    if moondream.endpoint or moondream.local:
         return moondream
     if not moondream.api_key.get_secret_value():
         raise SettingsError(

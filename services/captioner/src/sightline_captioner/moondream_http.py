@@ -41,8 +41,7 @@ class Moondream(Backend):
         self._endpoint = moondream.endpoint
         self._key = moondream.api_key
         self._model = moondream.model
-        self.model = moondream.model or "moondream"
-        self.prompt = settings.prompt or f"caption, {settings.length}"
+        self._name = moondream.name
 
     async def start(self) -> None:
         # One more than the routine slots: the urgent lane has its own.
@@ -68,10 +67,10 @@ class Moondream(Backend):
         if self._model:
             body["model"] = self._model
         headers = {"X-Moondream-Auth": key} if (key := self._key.get_secret_value()) else {}
-        async with within(self._settings.deadline, self.model):
+        async with within(self._settings.deadline, self._name):
             response = await self._client.post(f"{self._endpoint}/{path}", json=body, headers=headers)
         if response.status_code != httpx2.codes.OK:
-            raise refusal(response.status_code, response.headers, response.content, self.model)
+            raise refusal(response.status_code, response.headers, response.content, self._name)
         return self._parse(response.content)
 
     def _parse(self, content: bytes) -> _Answer:
@@ -79,13 +78,13 @@ class Moondream(Backend):
             answer = _Answer.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            raise RetryableError(f"{self.model} did not answer as agreed: {first['msg']}"[:300]) from None
+            raise RetryableError(f"{self._name} did not answer as agreed: {first['msg']}"[:300]) from None
         if answer.error:
-            raise RetryableError(f"{self.model} answered with an error: {message_of(content)}")
+            raise RetryableError(f"{self._name} answered with an error: {message_of(content)}")
         return answer
 
     def _said(self, text: str) -> str:
         text = clean(text)
         if not text:
-            raise RetryableError(f"{self.model} answered with an empty text")
+            raise RetryableError(f"{self._name} answered with an empty text")
         return text

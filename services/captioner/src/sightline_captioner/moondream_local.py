@@ -15,8 +15,6 @@ from sightline_captioner.backend import Backend, Description, data_url
 from sightline_captioner.settings import CaptionerSettings, MoondreamSettings
 from sightline_captioner.text import clean
 
-DEFAULT_MODEL = "moondream3.1-9B-A2B"
-
 
 def load_photon(moondream: MoondreamSettings) -> Any:
     """Load the model into the GPU's memory. Takes seconds to minutes.
@@ -33,9 +31,7 @@ def load_photon(moondream: MoondreamSettings) -> Any:
         )
     import moondream as package
 
-    return package.photon(
-        moondream.model or DEFAULT_MODEL, api_key=moondream.api_key.get_secret_value() or None
-    )
+    return package.photon(moondream.name, api_key=moondream.api_key.get_secret_value() or None)
 
 
 class LocalMoondream(Backend):
@@ -55,12 +51,11 @@ class LocalMoondream(Backend):
         """
         self._settings = settings
         self._moondream = moondream
+        self._name = moondream.name
         self._load = load
         # One more than the routine slots: the urgent lane has its own.
         self._slots = settings.concurrency + 1
         self._free = threading.Semaphore(self._slots)
-        self.model = moondream.model or DEFAULT_MODEL
-        self.prompt = settings.prompt or f"caption, {settings.length}"
 
     async def start(self) -> None:
         """Load the model.
@@ -94,7 +89,7 @@ class LocalMoondream(Backend):
     async def _run(self, key: str, call: Callable[..., Any], *arguments: Any) -> str:
         # Nothing stops a call that is past its deadline; its thread is taken until it ends by itself.
         if not self._free.acquire(blocking=False):
-            raise RetryableError(f"{self.model} is still busy with frames that are past their deadline")
+            raise RetryableError(f"{self._name} is still busy with frames that are past their deadline")
         running = asyncio.get_running_loop().run_in_executor(self._threads, self._call, call, arguments)
         running.add_done_callback(_retrieve)
         try:
@@ -102,13 +97,13 @@ class LocalMoondream(Backend):
                 result = await asyncio.shield(running)
         except TimeoutError as error:
             raise DeadlineError(
-                f"{self.model} did not answer within {self._settings.deadline:g} s"
+                f"{self._name} did not answer within {self._settings.deadline:g} s"
             ) from error
         except Exception as error:
-            raise RetryableError(f"{self.model} failed: {type(error).__name__}: {error}"[:300]) from error
+            raise RetryableError(f"{self._name} failed: {type(error).__name__}: {error}"[:300]) from error
         text = clean(str(result.get(key) or ""))
         if not text:
-            raise RetryableError(f"{self.model} answered with an empty text")
+            raise RetryableError(f"{self._name} answered with an empty text")
         return text
 
     def _call(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -15,6 +15,7 @@ BackendName = Literal["moondream", "openai", "offline"]
 Length = Literal["short", "normal", "long"]
 
 MOONDREAM_CLOUD = "https://api.moondream.ai/v1"
+LOCAL_MODEL = "moondream3.1-9B-A2B"
 OPENAI_CLOUD = "https://api.openai.com/v1"
 
 
@@ -83,11 +84,18 @@ class MoondreamSettings(Settings):
         f"the cloud, `{MOONDREAM_CLOUD}`.",
     )
     model: Annotated[str, Stripped] = Field(
-        "", max_length=200, description="Model or fine-tune; empty is the endpoint's own choice."
+        "",
+        max_length=200,
+        description=f"Model or fine-tune; empty is the endpoint's own choice, locally `{LOCAL_MODEL}`.",
     )
     local: bool = Field(
         False, description="Run `MOONDREAM_MODEL` in this process, on its GPU (extra `local-gpu`)."
     )
+
+    @property
+    def name(self) -> str:
+        """The model, for captions and messages."""
+        return self.model or (LOCAL_MODEL if self.local else "moondream")
 
 
 class CaptionerOpenAISettings(Settings):

@@ -30,13 +30,10 @@ log = get_logger()
 class Offline(Backend):
     """Says what can be measured, in plain sentences, and that nobody understood the picture."""
 
-    model = "offline"
-
     def __init__(self, settings: CaptionerSettings) -> None:
         self._settings = settings
         self._reader = Reader(settings.tesseract, settings.tesseract_languages)
         self._before: OrderedDict[str, tuple[int, Pixels]] = OrderedDict()
-        self.prompt = f"offline, {settings.length}"
 
     async def start(self) -> None:
         await self._reader.start()
