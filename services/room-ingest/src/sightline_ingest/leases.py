@@ -53,6 +53,7 @@ class RoomLeases:
         self._sample = sample
         self._capacity = capacity
         self._rooms: dict[str, asyncio.Task[None]] = {}
+        self._takes_no_more = asyncio.Event()
 
     @property
     def rooms(self) -> frozenset[str]:
@@ -68,10 +69,11 @@ class RoomLeases:
                     await self._wait_for_capacity(stop)
                 else:
                     await self._take(stop)
+            await self._queue.close()
+            self._takes_no_more.set()
             await asyncio.gather(*self._rooms.values())
         finally:
             await _ended(stop, *self._rooms.values())
-            await self._queue.close()
 
     async def _wait_for_capacity(self, stop: asyncio.Task[bool]) -> None:
         # A message that came as a pull ended would lie in the subscription until then, and grow stale.
@@ -88,7 +90,11 @@ class RoomLeases:
             log.warning("rooms_not_taken", reason=str(error))
             await asyncio.wait({stop}, timeout=REFUSED_SECONDS)
             return
-        if taken is not None:
+        if taken is None:
+            return
+        if stop.done():
+            await Lease(taken, asked_at).hand_back()
+        else:
             await self._accept(taken, asked_at, stop)
 
     async def _accept(self, taken: Taken, asked_at: float, stop: asyncio.Task[bool]) -> None:
@@ -134,6 +140,8 @@ class RoomLeases:
         elif failed:
             await lease.hand_back(FAILED_SECONDS)
         elif sampling.cancelled():
+            # Else the pull that is under way would take it right back.
+            await self._takes_no_more.wait()
             await lease.hand_back()
             log.debug("room_handed_back", room=room)
         elif sampling.result() is Outcome.OVER:

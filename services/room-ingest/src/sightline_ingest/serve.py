@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from sightline import topology
 from sightline.bus import Bus
 from sightline.config import LiveKitSettings, load
+from sightline.health import Health
 from sightline.log import get_logger
 from sightline.service import Service
 from sightline.stages import StageRegistry
@@ -29,73 +31,82 @@ from sightline_ingest.webhooks import Webhooks
 log = get_logger()
 
 
-async def serve(service: Service) -> None:
-    """Sample rooms until the service is told to stop; then leave them and hand them back."""
-    rooms, sampling, livekit = load(RoomSettings), load(SamplingSettings), load(LiveKitSettings)
-    stages = StageRegistry(service.bus)
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """All settings of the LiveKit half."""
+
+    livekit: LiveKitSettings
+    rooms: RoomSettings
+    sampling: SamplingSettings
+
+
+async def serve_rooms(service: Service) -> None:
+    """Sample rooms until the service is told to stop; then leave them and hand them back.
+
+    Raises:
+        SettingsError: A setting has a bad value.
+    """
+    settings = IngestSettings(load(LiveKitSettings), load(RoomSettings), load(SamplingSettings))
+    await ingest(service.bus, service.health, service.stopping, settings)
+
+
+async def ingest(bus: Bus, health: Health, stopping: asyncio.Event, settings: IngestSettings) -> None:
+    """``serve_rooms``, for whoever has the parts of a service.
+
+    Args:
+        bus: Ready.
+        stopping: Set when the rooms are to be left.
+    """
+    rooms = settings.rooms
+    stages = StageRegistry(bus)
     async with (
-        LiveKitServer(livekit, service.health, rooms.identity) as server,
-        background(stages.run(), server.watch()),
+        LiveKitServer(settings.livekit, health, rooms.identity) as server,
+        contextlib.AsyncExitStack() as listening,
     ):
-        sampler = RoomSampler(service.bus, stages, server, rooms, sampling)
-        queue = service.bus.queue(topology.ROOM_QUEUE)
-        leases = RoomLeases(queue, sampler.sample, rooms.max_rooms)
-        async with _announcing(service.bus, server, leases, rooms, livekit):
-            log.info("ready_for_rooms", rooms=rooms.rooms, capacity=rooms.max_rooms)
-            await leases.run(service.stopping)
+        sampler = RoomSampler(bus, stages, server, settings)
+        leases = RoomLeases(bus.queue(topology.ROOM_QUEUE), sampler.sample, rooms.max_rooms)
+        everyone = AllRooms(bus, server, lambda: leases.rooms, rooms.poll_interval)
+        if rooms.rooms == "all" and rooms.webhook_bind:
+            webhooks = Webhooks(settings.livekit, everyone.announce)
+            await listening.enter_async_context(webhooks.listening(rooms.webhook_bind))
+        background = [stages.run(), server.watch()]
+        if rooms.rooms == "all":
+            background.append(everyone.run())
+        log.info("ready_for_rooms", rooms=rooms.rooms, capacity=rooms.max_rooms)
+        await _alongside(leases.run(stopping), *background)
 
 
 class RoomSampler:
     """Puts one room's session together."""
 
     def __init__(
-        self,
-        bus: Bus,
-        stages: StageRegistry,
-        server: LiveKitServer,
-        rooms: RoomSettings,
-        sampling: SamplingSettings,
+        self, bus: Bus, stages: StageRegistry, server: LiveKitServer, settings: IngestSettings
     ) -> None:
         self._bus = bus
         self._stages = stages
         self._server = server
-        self._rooms = rooms
-        self._settings = sampling
+        self._settings = settings
 
     async def sample(self, room: str, lease: Lease) -> Outcome:
-        """Sample a room until it is over, for as long as the lease is held."""
+        """Sample a room until it is over. Nothing is published once the lease has lapsed."""
+        settings = self._settings.sampling
         publisher = FencedPublisher(self._bus, self._stages, lease)
         sampling = Sampling(
-            sampler=lambda track: TrackSampler(track, publisher, self._stages, self._settings),
-            control=Control(self._bus, room, self._settings.speaking_hold),
+            sampler=lambda track: TrackSampler(track, publisher, self._stages, settings),
+            control=Control(self._bus, room, settings.speaking_hold),
             now=self._bus.now,
         )
-        return await RoomSession(room, self._server, self._rooms, sampling).run()
+        return await RoomSession(room, self._server, self._settings.rooms, sampling).run()
 
 
-@contextlib.asynccontextmanager
-async def _announcing(
-    bus: Bus, server: LiveKitServer, leases: RoomLeases, rooms: RoomSettings, livekit: LiveKitSettings
-) -> AsyncIterator[None]:
-    """With ``INGEST_ROOMS=all``, announce rooms for as long as the block runs."""
-    async with contextlib.AsyncExitStack() as stack:
-        if rooms.rooms == "all":
-            everyone = AllRooms(bus, server, lambda: leases.rooms, rooms.poll_interval)
-            if rooms.webhook_bind:
-                webhooks = Webhooks(livekit, everyone.announce)
-                await stack.enter_async_context(webhooks.listening(rooms.webhook_bind))
-            await stack.enter_async_context(background(everyone.run()))
-        yield
-
-
-@contextlib.asynccontextmanager
-async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run coroutines that never end by themselves, for as long as the block runs; the first that fails
-    ends the block."""
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(each) for each in work]
-        try:
-            yield
-        finally:
-            for task in running:
-                task.cancel()
+async def _alongside(work: Coroutine[Any, Any, None], *background: Coroutine[Any, Any, None]) -> None:
+    """Do the work while the others run, which never end by themselves; raises what the first to fail did."""
+    tasks = [asyncio.create_task(each) for each in (work, *background)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
