@@ -76,6 +76,7 @@ def tail(
     frames: Annotated[bool, typer.Option("--frames", help="Only frames.")] = False,
     captions: Annotated[bool, typer.Option("--captions", help="Only captions.")] = False,
     images: Annotated[bool, typer.Option("--images", help="Only images.")] = False,
+    newest: Annotated[bool, typer.Option("--newest", help="Begin with the newest of each track.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show frames, captions and images as they happen."""
@@ -85,7 +86,7 @@ def tail(
 
     chosen = {Kind.FRAMES: frames, Kind.CAPTIONS: captions, Kind.IMAGES: images}
     kinds = frozenset(kind for kind, wanted in chosen.items() if wanted) or frozenset(Kind)
-    command.finish(work(room, kinds, as_json))
+    command.finish(work(room, kinds, as_json, "newest" if newest else "new"))
 
 
 @app.command(rich_help_panel=SEE)

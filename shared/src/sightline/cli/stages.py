@@ -33,7 +33,7 @@ def run_stage(stage: str, file: str | None) -> None:
     Raises:
         SettingsError: There is no such worker, file or class.
     """
-    run_worker(stage, worker_from_file(file) if file else load_worker(stage))
+    run_worker(stage, worker_from_file(file) if file else None)
 
 
 def _describe(entry: EntryPoint) -> dict[str, Any]:

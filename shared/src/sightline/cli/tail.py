@@ -32,8 +32,12 @@ SHOWN: dict[Kind, tuple[topology.Stream, tuple[type[Any], ...]]] = {
 History = Literal["newest", "all", "new"]
 
 
-async def tail(room: str | None, kinds: frozenset[Kind], as_json: bool) -> None:
-    """Print what happens, until cancelled."""
+async def tail(room: str | None, kinds: frozenset[Kind], as_json: bool, history: History) -> None:
+    """Print what happens, until cancelled.
+
+    Args:
+        history: What to begin with.
+    """
     async with open_bus() as bus:
 
         def show(sight: records.Sight) -> None:
@@ -43,7 +47,7 @@ async def tail(room: str | None, kinds: frozenset[Kind], as_json: bool) -> None:
             else:
                 say(f"{now:%H:%M:%S} {records.line(sight, now)}")
 
-        await follow(bus, room, show, kinds)
+        await follow(bus, room, show, kinds, history)
 
 
 async def follow(
