@@ -39,7 +39,7 @@ class Eyes:
 
     Attributes:
         context: What is known of the room. Lookups are memory only.
-        changes: Tells when the context changes.
+        changes: Tells when the context changes, and when the eyes open.
     """
 
     def __init__(self, room: str, settings: AgentSettings, bus: Bus | None = None) -> None:
@@ -153,6 +153,7 @@ class Eyes:
             feed = VisionFeed(bus, self.context, self._profile)
             feed.changes = self.changes
             self._bus, self._feed, self._problem = bus, feed, ""
+            self.changes.tell()
             await feed.run()
         finally:
             self._feed = None

@@ -34,7 +34,7 @@ class TextSession:
     def __init__(self, bus: Bus, room: str, settings: AgentSettings) -> None:
         self._room, self._settings = room, settings
         self._records: list[TurnRecord] = []
-        self._agent = VisionAgent(
+        self.agent = VisionAgent(
             instructions=settings.instructions,
             vision=settings,
             bus=bus,
@@ -46,7 +46,7 @@ class TextSession:
         # Its client reads certificates, and modules, from the disk.
         self._model = await asyncio.to_thread(language_model, self._settings)
         self._session = text_session(self._model, self._settings)
-        await self._session.start(self._agent)
+        await self._session.start(self.agent)
         return self
 
     async def __aexit__(
@@ -57,14 +57,14 @@ class TextSession:
 
     async def see(self, timeout: float = FIRST_SIGHT) -> bool:
         """Wait until there is a caption of what is in view, ``timeout`` seconds at most."""
-        eyes = self._agent.eyes
+        eyes = self.agent.eyes
         if eyes is None:
             return False
         return await eyes.until(lambda: bool(eyes.context.describe(eyes.now())), timeout)
 
     async def look(self) -> None:
         """Ask for fresh frames of everybody in view, and wait a moment for their captions."""
-        eyes = self._agent.eyes
+        eyes = self.agent.eyes
         if eyes is not None and self._settings.look_seconds:
             await eyes.freshen(self._settings.look_seconds)
 

@@ -78,16 +78,14 @@ class VisionAgent(Agent):
 
     async def on_enter(self) -> None:
         """Begin to see. Returns at once, whatever the bus does."""
-        self.session.on("user_state_changed", self._on_user_state)
-        self.session.on("close", self._on_session_close)
         self._open_eyes()
 
     async def on_exit(self) -> None:
         """See no more."""
-        self.session.off("user_state_changed", self._on_user_state)
-        self.session.off("close", self._on_session_close)
         eyes, self._eyes = self._eyes, None
         if eyes is not None:
+            self.session.off("user_state_changed", self._on_user_state)
+            self.session.off("close", self._on_session_close)
             await eyes.close()
 
     async def llm_node(
@@ -156,6 +154,8 @@ class VisionAgent(Agent):
             self._room_name = room
             self._eyes = Eyes(room, self.vision, self._bus)
             self._eyes.start()
+            self.session.on("user_state_changed", self._on_user_state)
+            self.session.on("close", self._on_session_close)
         return self._eyes
 
     def _find_room(self) -> str:
