@@ -129,6 +129,7 @@ class _Participant:
     async def _subscribe(self) -> None:
         """Subscribe, and stay so until cancelled. The bus carries subscriptions over reconnects."""
         while True:
+            version = self._bus.changes.version
             try:
                 async with contextlib.AsyncExitStack() as stops:
                     await self._serve(stops)
@@ -137,7 +138,9 @@ class _Participant:
             except SightlineError as error:
                 log.debug("control_not_served", reason=str(error))
             self._tried.set()
-            await asyncio.sleep(RETRY_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_SECONDS):
+                    await self._bus.changes.after(version)
 
     async def _serve(self, stops: contextlib.AsyncExitStack) -> None:
         capture = subjects.capture(self._room, self._name)
