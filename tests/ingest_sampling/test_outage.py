@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from sightline import subjects
 from sightline.bus import Bus
 from sightline.errors import CaptureError
-from sightline.messages import Caption, Frame, Trigger
+from sightline.messages import Caption, Frame
 from sightline_ingest.publisher import Publisher
 from sightline_ingest.sampler import TrackSampler
 from support.nats_server import Server
@@ -56,7 +56,6 @@ async def test_after_an_outage_the_first_frame_is_a_fresh_one_with_a_ticket(bus:
                 await frames.next()
     assert after.captured_at > away
     assert after.sequence > before.sequence
-    assert after.trigger is Trigger.INITIAL
     assert waiting.sequence >= after.sequence
 
 
