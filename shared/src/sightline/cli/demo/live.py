@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,6 +21,10 @@ from sightline.cli.output import printable, seconds
 from sightline.turns import TurnRecord
 
 REDRAW_SECONDS = 0.25
+TURN_ROWS = 12
+FEWEST_CAPTIONS = 2
+BORDER = 4
+"""Columns that a panel takes for itself."""
 
 
 class LiveView:
@@ -34,6 +39,7 @@ class LiveView:
         self._story = story
         self._now = now
         self._typing = Typing(lambda _: None)
+        self._console = Console()
 
     def show(self, sight: records.Sight, now: datetime) -> None:
         """Drawn with the next picture."""
@@ -52,7 +58,7 @@ class LiveView:
         self._typing = Typing(entered)
 
     async def run(self) -> None:
-        live = Live(console=Console(), auto_refresh=False, vertical_overflow="crop")
+        live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         with reading_keys(self._typing), live:
             try:
                 while True:
@@ -62,49 +68,59 @@ class LiveView:
                 live.update(self._draw(), refresh=True)
 
     def _draw(self) -> RenderableType:
+        """A picture that fits the terminal: captions take the rows that the rest leaves."""
         story = self._story
-        parts: list[RenderableType] = [
-            Panel(self._frames(), title=f"{story.frames} frames, {story.images} images", title_align="left"),
-            Panel(self._captions(), title=f"{story.captions} captions", title_align="left"),
-        ]
-        if story.turn is not None:
-            parts.append(
-                Panel(
-                    Text("\n".join(turn_lines(story.turn))),
-                    title="what the agent was sent",
-                    title_align="left",
-                )
-            )
-        parts.append(Text("\n".join(story.notes), style="dim"))
-        parts.append(Text(f"ask> {self._typing.line}_"))
-        parts.append(Text("type a question and press Enter; ^C ends", style="dim"))
-        return Group(*parts)
+        turn = self._turn()
+        below: list[RenderableType] = [Text(note, style="dim", no_wrap=True) for note in story.notes]
+        below.append(Text(f"ask> {self._typing.line}_", no_wrap=True))
+        below.append(Text("type a question and press Enter; ^C ends", style="dim", no_wrap=True))
+        frames = self._frames()
+        title = f"{story.frames} frames, {story.images} images"
+        panels = [Panel(frames, title=title, title_align="left", subtitle=self._lag(), subtitle_align="left")]
+        taken = len(below) + frames.row_count + 3 + (len(turn) + 2 if turn else 0)
+        captions = self._captions(max(FEWEST_CAPTIONS, self._console.height - taken - 2))
+        panels.append(Panel(captions, title=f"{story.captions} captions", title_align="left"))
+        if turn:
+            text = Text("\n".join(turn), no_wrap=True)
+            panels.append(Panel(text, title="what the agent was sent", title_align="left"))
+        return Group(*panels, *below)
 
-    def _frames(self) -> RenderableType:
+    def _frames(self) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("whose", "newest frame", "why", "age"):
-            table.add_column(heading)
+            table.add_column(heading, no_wrap=True)
         now = self._now()
         for frame in self._story.newest_frames.values():
             since = frame.unchanged_since
             why = f"{frame.trigger.value}, same as #{since}" if since else frame.trigger.value
             size = f"#{frame.sequence}, {frame.width}x{frame.height}"
             table.add_row(Text(records.who(frame.track)), size, why, seconds(records.age(frame, now)))
-        lag = [
-            f"{stage}: {lag.waiting} waiting, {lag.in_progress} in progress"
-            for stage, lag in self._story.lag.items()
-        ]
-        return Group(table, Text("lag  " + ("; ".join(lag) or "not known yet"), style="cyan"))
+        return table
 
-    def _captions(self) -> RenderableType:
+    def _lag(self) -> Text:
+        lags = (
+            f"{stage} {lag.waiting} waiting, {lag.in_progress} busy" for stage, lag in self._story.lag.items()
+        )
+        return Text("lag: " + ("; ".join(lags) or "not known yet"), style="cyan")
+
+    def _captions(self, rows: int) -> RenderableType:
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(justify="right", no_wrap=True)
         table.add_column(no_wrap=True, style="cyan")
-        table.add_column(overflow="ellipsis")
+        table.add_column(no_wrap=True, overflow="ellipsis")
         now = self._now()
-        for caption in self._story.newest_captions:
+        for caption in list(self._story.newest_captions)[-rows:]:
             if caption.frame is not None:
                 old = seconds(records.age(caption.frame, now))
                 text = Text(printable(caption.text))
                 table.add_row(f"{old} ago", Text(printable(caption.model or caption.stage)), text)
         return table
+
+    def _turn(self) -> list[str]:
+        """The turn in lines that fit; without the system prompt, which is the same each time."""
+        if self._story.turn is None:
+            return []
+        lines = turn_lines(self._story.turn, system=False)
+        width = max(20, self._console.width - BORDER)
+        fitting = [part for line in lines for part in textwrap.wrap(line, width, subsequent_indent=" " * 9)]
+        return fitting[:TURN_ROWS]

@@ -21,11 +21,17 @@ def turn_record(turn: TurnRecord) -> dict[str, Any]:
     }
 
 
-def turn_lines(turn: TurnRecord) -> list[str]:
-    """A turn for people: what was asked, what the model was sent, what it said."""
+def turn_lines(turn: TurnRecord, system: bool = True) -> list[str]:
+    """A turn for people: what was asked, what the model was sent, what it said.
+
+    Args:
+        system: With the system prompt.
+    """
     ages = ", ".join(f"{seconds(each.age)} old" for each in turn.shown if each.kind == "caption")
     lines = [f"turn     {printable(turn.question)!r}, with captions {ages or 'of nothing: none is fresh'}"]
     for message in turn.messages:
+        if message.get("role") == "system" and not system:
+            continue
         role, *rest = f"{message.get('role')}: {text_of(message)}".splitlines()
         lines += [f"sent     {printable(role)}", *(f"             {printable(line)}" for line in rest)]
     if turn.reply:
