@@ -6,6 +6,7 @@ Nothing here ever fails a turn: without a bus there is nothing new in view, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Any
 from sightline.bus import Bus
 from sightline.changes import Changes
 from sightline.config import BusSettings, load
-from sightline.errors import SightlineError
+from sightline.errors import NotPermittedError, SightlineError, TopologyError
 from sightline.log import get_logger
 from sightline.messages import TurnRecord
 from sightline_agent.context import VisionContext
@@ -23,6 +24,8 @@ from sightline_agent.records import fitting
 from sightline_agent.settings import AgentSettings
 
 log = get_logger()
+
+CONNECT_SECONDS = 2.0
 
 MAX_PAUSE = 10.0
 """Seconds, at most, before a bus that was closed for good is opened anew."""
@@ -60,10 +63,11 @@ class Eyes:
 
     async def close(self) -> None:
         """Stop. Bounded; never raises."""
-        tasks = [*self._errands.values(), *([self._running] if self._running else [])]
-        self._running = None
-        # A record of the last turn may just be on its way.
-        await asyncio.wait(self._errands.values(), timeout=1.0) if self._errands else None
+        if self._errands:
+            # The record of the last turn may just be on its way.
+            await asyncio.wait(self._errands.values(), timeout=1.0)
+        running, self._running = self._running, None
+        tasks = [*self._errands.values(), *([running] if running else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -154,6 +158,7 @@ class Eyes:
             feed.changes = self.changes
             self._bus, self._feed, self._problem = bus, feed, ""
             self.changes.tell()
+            await _connected(bus)
             await feed.run()
         finally:
             self._feed = None
@@ -168,6 +173,13 @@ class Eyes:
         task = asyncio.create_task(work)
         self._errands[name] = task
         task.add_done_callback(lambda _: self._errands.pop(name, None))
+
+
+async def _connected(bus: Bus) -> None:
+    """Give the bus a moment: a feed that begins before it is there pauses before it tries again."""
+    with contextlib.suppress(TimeoutError, TopologyError, NotPermittedError):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await bus.wait_ready()
 
 
 async def _send(bus: Bus, record: TurnRecord) -> None:

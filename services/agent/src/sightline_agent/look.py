@@ -111,8 +111,10 @@ def _with_view(message: ChatMessage, sight: Look | None) -> ChatMessage:
     if sight is not None:
         before = [*sight.pictures, *([sight.text] if sight.text else [])]
     else:
-        view = message.extra.get(EXTRA, {}).get("view", "")
-        before = [view] if view else []
+        # A conversation may come from anywhere, also out of somebody's store.
+        kept = message.extra.get(EXTRA)
+        view = kept.get("view") if isinstance(kept, dict) else None
+        before = [view] if view and isinstance(view, str) else []
     return message.model_copy(update={"content": [*before, *message.content]}) if before else message
 
 
