@@ -6,7 +6,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 BUS_UP = Gauge("sightline_bus_up", "1 while a JetStream request succeeded just now.")
 BUS_RECONNECTS = Counter("sightline_bus_reconnects", "Times the bus came back.")
-LOOP_LAG = Gauge("sightline_event_loop_lag_seconds", "How late the event loop last ran a timer.")
+LOOP_LAG = Histogram(
+    "sightline_event_loop_lag_seconds",
+    "How late the event loop runs its timers.",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
+)
 
 TICKETS = Counter(
     "sightline_tickets", "Tickets worked on, by what came of them.", ["stage", "lane", "outcome"]

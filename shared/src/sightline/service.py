@@ -153,4 +153,4 @@ async def _watch_loop() -> None:
     while True:
         due = time.monotonic() + LAG_SECONDS
         await asyncio.sleep(LAG_SECONDS)
-        LOOP_LAG.set(max(0.0, time.monotonic() - due))
+        LOOP_LAG.observe(max(0.0, time.monotonic() - due))

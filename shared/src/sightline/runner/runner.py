@@ -24,6 +24,7 @@ from sightline.worker import VisionWorker
 log = get_logger()
 
 MIN_GRACE = 0.5
+_VERSION = version("sightline")
 
 
 class Runner:
@@ -33,8 +34,8 @@ class Runner:
         self._worker = worker
         self._stage = stage
         self._bus = bus
-        self._health = health or Health()
-        self._replica = Replica(worker, stage, bus, Memory(), Pause(stage))
+        self.health = health or Health()
+        self._replica = Replica(worker, stage, bus, Memory(), Pause(stage), self._note)
         self._counts = {"served": 0, "failed": 0}
         self._problem: str | None = None
 
@@ -89,7 +90,7 @@ class Runner:
                 if stopping.is_set():
                     await taken.retry()
                 else:
-                    self._note(await serve_ticket(self._replica, lane, taken))
+                    await serve_ticket(self._replica, lane, taken)
         except BusError as error:
             log.debug("slot_ended", stage=self._stage, reason=str(error))
         finally:
@@ -100,10 +101,10 @@ class Runner:
             taken = await queue.take()
         except NotPermittedError as error:
             # Rights can be granted while we wait; readiness names the subject.
-            self._health.set("work", str(error))
+            self.health.set("work", str(error))
             await asyncio.sleep(REFUSED_SECONDS)
             return None
-        self._health.set("work", None)
+        self.health.set("work", None)
         return taken
 
     async def _paused(self, stopping: asyncio.Event) -> None:
@@ -119,7 +120,7 @@ class Runner:
             self._problem = str(error)
         elif error is None:
             self._problem = None
-        self._health.set(self._stage, self._problem)
+        self.health.set(self._stage, self._problem)
 
     async def _register(self) -> Any:
         async def asked(wire: Wire) -> Wire:
@@ -127,7 +128,7 @@ class Runner:
 
         endpoints = {subjects.ask(self._stage): asked} if self._worker.answers else {}
         status = subjects.status(self._stage)
-        return await self._bus.register(self._stage, version("sightline"), status, self._status, endpoints)
+        return await self._bus.register(self._stage, _VERSION, status, self._status, endpoints)
 
     def _status(self) -> dict[str, Any]:
         return {

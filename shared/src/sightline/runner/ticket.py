@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -47,15 +47,13 @@ class Replica(NamedTuple):
     bus: Bus
     memory: Memory
     pause: Pause
+    report: Callable[[SightlineError | None], None]
+    """Told of each call of the worker: what went wrong, or that nothing did."""
 
 
-async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> SightlineError | None:
-    """Do what a ticket asks for, and remove it or hand it back.
-
-    Returns:
-        The error that the worker raised; None: the ticket was served, or there was nothing to do.
-    """
-    outcome, error = "failed", None
+async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> None:
+    """Do what a ticket asks for, and remove it or hand it back."""
+    outcome = "failed"
     frame: FrameInfo | None = None
     try:
         ticket = taken.parse(Ticket)
@@ -73,7 +71,6 @@ async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> SightlineE
         log.debug("ticket_lost", stage=replica.stage, reason=str(lost))
         outcome = "lost"
     except SightlineError as failure:
-        error = failure
         outcome = await _fail(replica, lane, taken, frame, failure)
     except Exception as bug:
         # Ours, not the worker's: one frame must not take the replica down, again and again.
@@ -81,7 +78,6 @@ async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> SightlineE
         error = SightlineError(f"{type(bug).__name__}: {bug}")
         outcome = await _fail(replica, lane, taken, frame, error)
     TICKETS.labels(replica.stage, lane, outcome).inc()
-    return error
 
 
 async def _newest(replica: Replica, ticket: Ticket) -> Received[Frame] | None:
@@ -110,6 +106,7 @@ async def _serve_frame(replica: Replica, lane: Lane, taken: Taken, newest: Recei
     except BaseException:
         replica.memory.release(frame)
         raise
+    replica.report(None)
     age = (replica.bus.now() - frame.captured_at).total_seconds()
     FRAME_AGE.labels(replica.stage, lane).observe(age)
     return "done" if findings else "nothing"
@@ -187,6 +184,7 @@ async def _offer_again(replica: Replica, lane: Lane, ticket: Ticket, done: Frame
 async def _fail(
     replica: Replica, lane: Lane, taken: Taken, frame: FrameInfo | None, error: SightlineError
 ) -> str:
+    replica.report(error)
     if isinstance(error, CredentialError):
         replica.pause.extend(REFUSED_SECONDS)
     if error.retryable and taken.attempts < ATTEMPTS:
