@@ -12,7 +12,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import av
@@ -65,16 +64,15 @@ class VideoSource:
             loop.call_soon_threadsafe(sampler.show, picture)
 
         following = asyncio.create_task(self._follow(sampler))
-        with ThreadPoolExecutor(1, "video-source") as threads:
-            playing = loop.run_in_executor(threads, self._play, show)
-            try:
-                await asyncio.shield(playing)
-            finally:
-                following.cancel()
-                self._stop.set()
-                self._wanted.set()
-                # Reads are bounded, so the thread ends; its pictures must not outlive the loop.
-                await asyncio.wait([playing, following])
+        playing = _in_thread(self._play, show)
+        try:
+            await asyncio.shield(playing)
+        finally:
+            following.cancel()
+            self._stop.set()
+            self._wanted.set()
+            # Reads are bounded, so the thread ends; its pictures must not outlive the loop.
+            await asyncio.wait([playing, following])
 
     async def _follow(self, sampler: TrackSampler) -> None:
         demand = sampler.demand
@@ -148,6 +146,23 @@ class VideoSource:
                 opened.forget()
                 is_skipping = False
             yield from opened.decode(packet)
+
+
+def _in_thread(work: Callable[..., None], *arguments: object) -> asyncio.Future[None]:
+    """Run something long in a thread of its own: the pools are for what is soon done."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def target() -> None:
+        try:
+            work(*arguments)
+        except BaseException as error:
+            loop.call_soon_threadsafe(done.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(done.set_result, None)
+
+    threading.Thread(target=target, name="video-source", daemon=True).start()
+    return done
 
 
 class _Pace:
