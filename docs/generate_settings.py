@@ -24,6 +24,9 @@ CLASSES = (
     "sightline.config:ServiceSettings",
     "sightline.config:LiveKitSettings",
     "sightline_encoder.settings:EncoderSettings",
+    "sightline_agent.settings:AgentSettings",
+    "sightline_agent.settings:OpenAISettings",
+    "sightline_agent.settings:WorkerSettings",
 )
 """Every settings class of the project, in the order of the table."""
 

@@ -1,0 +1,24 @@
+"""Eyes for conversation agents: ``from sightline_agent import VisionAgent``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sightline_agent.turn import ask_once as ask_once
+    from sightline_agent.vision_agent import VisionAgent as VisionAgent
+
+__all__ = ["VisionAgent", "ask_once"]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: livekit-agents takes seconds to import, and settings are read without it.
+    if name == "VisionAgent":
+        from sightline_agent.vision_agent import VisionAgent
+
+        return VisionAgent
+    if name == "ask_once":
+        from sightline_agent.turn import ask_once
+
+        return ask_once
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -39,7 +39,7 @@ def start(http_port: HttpPort = None) -> None:
 
 @app.command()
 def dev(http_port: HttpPort = None) -> None:
-    """The same for a developer: takes every job, and ends at once."""
+    """The same on your own machine: any free port for the health check, and it ends at once."""
     asyncio.run(_serve(_server(0 if http_port is None else http_port), dev=True))
 
 
