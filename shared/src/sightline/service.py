@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from sightline import log as logging
 from sightline import tracing
@@ -55,15 +55,21 @@ def run(name: str, serve: Serve) -> None:
     The exit status is 0 after a drain, 2 for a bad setting, 1 for anything else that ended it. A
     second SIGTERM exits at once.
     """
-    try:
+    with explained(name):
         settings, bus_settings = load(ServiceSettings), load(BusSettings)
         logging.configure(settings, name)
         tracing.configure(settings, name)
-        status = asyncio.run(_live(Service(name, settings, Bus(bus_settings, name)), serve))
+        sys.exit(asyncio.run(_live(Service(name, settings, Bus(bus_settings, name)), serve)))
+
+
+@contextlib.contextmanager
+def explained(name: str) -> Iterator[None]:
+    """A bad setting ends the process with one line that names it, and no traceback."""
+    try:
+        yield
     except SettingsError as error:
         sys.stderr.write(f"{name}: {error}\n")
-        status = EXIT_SETTINGS
-    sys.exit(status)
+        sys.exit(EXIT_SETTINGS)
 
 
 async def _live(service: Service, serve: Serve) -> int:

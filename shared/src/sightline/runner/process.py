@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sightline.plugins import load_worker
 from sightline.runner.runner import Runner
-from sightline.service import Service, run
+from sightline.service import Service, explained, run
 from sightline.worker import VisionWorker
 
 
@@ -15,9 +15,11 @@ def run_worker(stage: str, worker_class: type[VisionWorker] | None = None) -> No
         stage: Its name, as in the group of entry points ``sightline.workers``.
         worker_class: The class itself, where no package registers it.
     """
+    with explained(stage):
+        found = worker_class or load_worker(stage)
 
     async def serve(service: Service) -> None:
-        worker = (worker_class or load_worker(stage))()
+        worker = found()
         runner = Runner(worker, stage, service.bus, service.health)
         await runner.run(service.stopping, service.settings.drain_seconds)
 
