@@ -1,0 +1,108 @@
+"""Spoken turns, as LiveKit's own recognition reports them: begun early, adopted, or thrown away.
+
+The session, the agent and the model's endpoint are real; that somebody speaks is told to the session's
+activity in the place of a microphone and a speech-to-text service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from livekit.agents import AgentSession
+from livekit.agents.voice.audio_recognition import (
+    _EndOfTurnInfo,
+    _EndOfTurnMetrics,
+    _PreemptiveGenerationInfo,
+)
+
+from sightline.bus import Bus
+from sightline.messages import TurnRecord
+from sightline_agent import VisionAgent
+from sightline_agent.models import language_model
+from sightline_agent.turn import text_session
+from support.agents import completions, now_shows, talking_to, users_words
+from support.model_servers import OpenAIServer
+from support.sights import frame
+
+
+class Call:
+    """A conversation in which the agent sees a red mug."""
+
+    def __init__(self, session: AgentSession[None], agent: VisionAgent, records: list[TurnRecord]) -> None:
+        self.session, self.agent, self.records = session, agent, records
+        assert session._activity is not None
+        self._activity = session._activity
+
+    def hears(self, words: str) -> None:
+        """The words so far are likely all of the turn: LiveKit begins to answer."""
+        info = _PreemptiveGenerationInfo(words, transcript_confidence=1.0, started_speaking_at=time.time())
+        self._activity.on_preemptive_generation(info)
+
+    async def ends(self, words: str) -> None:
+        """The turn is over, and so is the answer to it."""
+        metrics = _EndOfTurnMetrics(None, None, None, None)
+        info = _EndOfTurnInfo(False, words, transcript_confidence=1.0, metrics=metrics)
+        answered = asyncio.Event()
+        self.session.once("conversation_item_added", lambda _: answered.set())
+        self._activity.on_end_of_turn(info)
+        await answered.wait()
+        while self.session.current_speech is not None:
+            await self.session.current_speech
+
+
+@asynccontextmanager
+async def call(bus: Bus, model: OpenAIServer) -> AsyncIterator[Call]:
+    settings, records = talking_to(model), list[TurnRecord]()
+    agent = VisionAgent(instructions="", vision=settings, bus=bus, room="demo", on_turn=records.append)
+    llm = await asyncio.to_thread(language_model, settings)
+    session = text_session(llm, settings)
+    await session.start(agent)
+    eyes = agent.eyes
+    assert eyes is not None
+    await bus.publish(now_shows(bus, "a red mug"))
+    assert await eyes.until(lambda: eyes.context.describes(frame(1)), 10)
+    try:
+        async with asyncio.timeout(30):
+            yield Call(session, agent, records)
+    finally:
+        await session.aclose()
+        await llm.aclose()
+
+
+async def test_a_spoken_turn_carries_the_view_and_asks_the_model_once(bus: Bus, model: OpenAIServer) -> None:
+    async with call(bus, model) as talk:
+        await talk.ends("What do I hold?")
+    [request] = completions(model)
+    assert '"a red mug"' in users_words(request)[-1]
+
+
+async def test_a_reply_that_was_begun_early_carries_the_view_and_is_adopted(
+    bus: Bus, model: OpenAIServer
+) -> None:
+    async with call(bus, model) as talk:
+        talk.hears("What do I hold?")
+        await model.requested(2)  # the list of models, and the completion
+        await talk.ends("What do I hold?")
+        await talk.ends("And whose is it?")
+    first, second = completions(model)
+    assert '"a red mug"' in users_words(first)[-1]
+    assert users_words(second)[0] == users_words(first)[0]
+
+
+async def test_a_reply_that_was_begun_too_early_is_recorded_as_cancelled(
+    bus: Bus, model: OpenAIServer
+) -> None:
+    async with call(bus, model) as talk:
+        model.latency = 0.2
+        talk.hears("What do I")
+        await model.requested(2)
+        model.latency = 0.0
+        await talk.ends("What do I hold?")
+        assert [(record.question, record.error) for record in talk.records] == [
+            ("What do I", "cancelled"),
+            ("What do I hold?", ""),
+        ]
+    assert all('"a red mug"' in users_words(request)[-1] for request in completions(model))
