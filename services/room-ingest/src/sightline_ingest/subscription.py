@@ -14,11 +14,15 @@ from datetime import datetime
 from typing import TypeAlias, cast
 
 from livekit import rtc
+from prometheus_client import Counter, Gauge
 
 from sightline.log import get_logger
 from sightline_ingest.picture import Picture, from_i420
 
 log = get_logger()
+
+STREAMS = Gauge("sightline_ingest_streams", "Video streams that are received and decoded now.")
+SUBSCRIPTIONS = Counter("sightline_ingest_subscriptions", "Times that a track was subscribed to.")
 
 CLOSE_SECONDS = 2.0
 
@@ -46,7 +50,7 @@ class Subscription:
             show: Takes each picture, newest only; must not block.
             now: The bus's clock.
         """
-        self._publication = publication
+        self.publication = publication
         self._show = show
         self._now = now
         self._wanted = False
@@ -71,12 +75,13 @@ class Subscription:
             quality: The simulcast layer; None where there is only one.
         """
         if quality is not None and quality != self._quality:
-            self._publication.set_video_quality(quality)
+            self.publication.set_video_quality(quality)
             self._quality = quality
         if not self._wanted:
             self._wanted = True
             self._seen.clear()
-            self._publication.set_subscribed(True)
+            self.publication.set_subscribed(True)
+            SUBSCRIPTIONS.inc()
 
     async def picture(self) -> None:
         """Wait for the first picture since it was opened."""
@@ -102,17 +107,21 @@ class Subscription:
         await asyncio.gather(*self._closing, return_exceptions=True)
         if self._wanted:
             self._wanted = False
-            self._publication.set_subscribed(False)
+            self.publication.set_subscribed(False)
 
     async def _read(self, track: rtc.RemoteVideoTrack) -> None:
         stream = rtc.VideoStream(track, capacity=1)
+        STREAMS.inc()
         try:
             async for event in stream:
                 self._show(_picture(event, self._now()))
                 self._seen.set()
         finally:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await stream.aclose()
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await stream.aclose()
+            finally:
+                STREAMS.dec()
 
 
 def _picture(event: rtc.VideoFrameEvent, captured_at: datetime) -> Picture:

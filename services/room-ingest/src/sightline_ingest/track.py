@@ -74,10 +74,8 @@ def _quality(wanted: int, width: int) -> Quality:
 class TrackSession:
     """One publication and its sampler, from appearing to gone."""
 
-    def __init__(
-        self, publication: rtc.RemoteTrackPublication, sampler: TrackSampler, subscription: Subscription
-    ) -> None:
-        self.publication = publication
+    def __init__(self, sampler: TrackSampler, subscription: Subscription) -> None:
+        self.publication = subscription.publication
         self.sampler = sampler
         self.subscription = subscription
         self._opening = 0.0
