@@ -29,6 +29,11 @@ class Finished:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+def command(*arguments: str) -> list[str]:
+    """The program and arguments of a process that runs ``sightline``, and ends with this one."""
+    return tethered(sys.executable, "-m", "sightline.cli", *arguments)
+
+
 async def sightline(*arguments: str, **settings: str) -> Finished:
     """Run a command to its end.
 
