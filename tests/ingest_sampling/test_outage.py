@@ -74,6 +74,24 @@ async def test_pictures_during_an_outage_are_shed_and_not_kept(bus: Bus, nats: S
         assert encoded() == before
 
 
+async def test_after_a_frozen_server_fresh_frames_come_first_and_few_stale_ones(
+    bus: Bus, nats: Server
+) -> None:
+    async with sampling(bus) as (sampler, frames), running(camera(sampler, bus)):
+        await frames.next()
+        frozen = bus.now()
+        nats.pause()
+        await lost(bus)
+        nats.resume()
+        await bus.wait_ready()
+        thawed = bus.now()
+        stale = []
+        while (frame := await frames.next()).captured_at < thawed:
+            stale.append(frame.captured_at)
+    # One frame was on its way; the others of all that time were never sent.
+    assert len([taken_at for taken_at in stale if taken_at > frozen]) <= 2
+
+
 async def test_a_track_ends_in_bounded_time_while_the_bus_is_away(bus: Bus, nats: Server) -> None:
     async with stages_of(bus, CAPTIONER) as stages:
         sampler = TrackSampler(ALICE, Publisher(bus, stages), stages, EAGER)

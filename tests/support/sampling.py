@@ -38,6 +38,13 @@ class Frames:
         assert isinstance(found, Frame), found
         return found
 
+    async def all(self) -> tuple[list[Frame], TrackEnded]:
+        """Every frame from here to the end of the track, and the end."""
+        frames = []
+        while isinstance(found := await self._found.get(), Frame):
+            frames.append(found)
+        return frames, found
+
     async def ended(self) -> TrackEnded:
         """The end of the track; frames before it are skipped."""
         while not isinstance(found := await self._found.get(), TrackEnded):
