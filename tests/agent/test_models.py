@@ -9,6 +9,7 @@ from sightline.errors import SettingsError
 from sightline_agent.models import NoModel, can_speak, language_model, require_model
 from sightline_agent.settings import AgentSettings
 from sightline_agent.turn import ask_once
+from sightline_agent.worker import build_session
 from support.agents import completions
 from support.model_servers import OpenAIServer
 
@@ -51,3 +52,15 @@ def test_without_endpoint_and_key_there_is_no_model() -> None:
 
 def test_an_endpoint_of_speech_alone_makes_it_speak() -> None:
     assert can_speak(AgentSettings(speech_base_url="http://127.0.0.1:1/v1"))
+
+
+async def test_with_an_endpoint_of_speech_the_worker_hears_and_speaks_without_livekits_cloud() -> None:
+    endpoint = "http://127.0.0.1:1/v1"
+    session = await build_session(AgentSettings(llm_base_url=endpoint, speech_base_url=endpoint))
+    assert session.stt is not None
+    assert session.tts is not None
+    assert session.vad is not None
+    assert session.turn_detection == "vad"
+    await session.vad.stream().aclose()  # its model is here, on this machine
+    assert session.llm is not None
+    await session.llm.aclose()
