@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -70,6 +71,9 @@ class ModelServer:
         sent: Bytes of HUGE answers that clients took.
     """
 
+    tls: ssl.SSLContext | None = None
+    """Set it before the start to speak HTTPS."""
+
     def __init__(self, api_key: str = "", latency: float = 0.0) -> None:
         self.api_key = api_key
         self.latency = latency
@@ -85,7 +89,7 @@ class ModelServer:
     @property
     def url(self) -> str:
         """The base URL, with ``/v1`` and no slash behind it."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}/v1"
 
     def fail(self, fault: Fault | Status | Body, times: int) -> None:
         """Switch a fault on for the next ``times`` requests only."""
@@ -114,7 +118,7 @@ class ModelServer:
         # A client that leaves cancels its handler, or a hanging request would never end.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.01)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self.tls)
         await site.start()
         self._port = self._runner.addresses[0][1]
         return self
