@@ -282,7 +282,17 @@ async def test_a_question_about_anything_else_gets_all_that_was_measured() -> No
     )
 
 
-@pytest.mark.parametrize("size", [(1, 1), (16, 16), (1, 720), (1280, 1), (3, 2000), (17, 9)])
+async def test_what_a_large_picture_shows_is_found_too(tesseract: str) -> None:
+    large = cv2.resize(with_code("https://example.org/4k"), (3840, 2160), interpolation=cv2.INTER_NEAREST)
+    cv2.putText(
+        large, "EMERGENCY EXIT", (1800, 1800), cv2.FONT_HERSHEY_SIMPLEX, 6, (0, 0, 0), 12, cv2.LINE_AA
+    )
+    caption = await caption_of(large, tesseract=tesseract)
+    assert "A QR code says “https://example.org/4k”." in caption.text
+    assert "EMERGENCY EXIT" in caption.text
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (1, 720), (1280, 1), (3, 2000), (17, 9), (2000, 8000)])
 async def test_any_shape_of_picture_has_a_caption(size: tuple[int, int]) -> None:
     caption = await caption_of(plain(RED, *size), plain(BLUE, *size))
     assert "mostly blue" in caption.text

@@ -53,6 +53,6 @@ def configure(settings: ServiceSettings, service: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
     # Theirs at info are one line per request: not what the reader of our log looks for.
-    for name in ("httpx", "httpcore", "nats", "aiohttp.access"):
+    for name in ("httpx", "httpcore", "httpx2", "httpcore2", "nats", "aiohttp.access"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(service=service)

@@ -77,7 +77,10 @@ class MoondreamSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="MOONDREAM_")
 
-    api_key: Key = Field(SecretStr(""), description="Key of Moondream's cloud.")
+    api_key: Key = Field(
+        SecretStr(""),
+        description="Key of Moondream's cloud, or of `MOONDREAM_ENDPOINT` where that wants one.",
+    )
     endpoint: Url = Field(
         "",
         description=f"Self-hosted endpoint, such as Moondream Station's `http://127.0.0.1:2020/v1`; empty is "

@@ -15,8 +15,9 @@ from sightline_captioner.text import one_line
 
 Pixels = NDArray[np.uint8]
 
-LOOK_WIDTH = 640
-"""Pictures are looked at no wider than this, in pixels; QR codes and text at full size."""
+LOOK_SIDE = 640
+CODE_SIDE = 1920
+"""Pictures are looked at no larger than this, in pixels of their longer side; for QR codes, than that."""
 
 THUMBNAIL = (32, 18)
 CHANGED_LEVEL = 24
@@ -99,7 +100,7 @@ def look(pixels: Pixels, before: Pixels | None) -> Look:
         pixels: height × width × 3, uint8, RGB.
         before: The thumbnail of the frame before.
     """
-    small = _shrink(pixels, LOOK_WIDTH)
+    small = shrink(pixels, LOOK_SIDE)
     grey: Pixels = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
     thumbnail = _resize(grey, *THUMBNAIL)
     brightness = float(grey.mean()) / 255
@@ -109,16 +110,18 @@ def look(pixels: Pixels, before: Pixels | None) -> Look:
         colours=_colours(small),
         change=None if before is None else _change(before, thumbnail),
         faces=_faces(grey),
-        codes=_codes(pixels),
+        codes=_codes(shrink(pixels, CODE_SIDE)),
         thumbnail=thumbnail,
     )
 
 
-def _shrink(pixels: Pixels, width: int) -> Pixels:
-    if pixels.shape[1] <= width:
-        return pixels
-    height = max(1, round(pixels.shape[0] * width / pixels.shape[1]))
-    return _resize(pixels, width, height)
+def shrink(pixels: Pixels, side: int) -> Pixels:
+    """The picture with its longer side no longer than ``side`` pixels."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    return (
+        pixels if scale >= 1 else _resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+    )
 
 
 def _resize(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline_captioner.offline.look import shrink
 from sightline_captioner.text import one_line
 
 MAX_CHARACTERS = 600
@@ -21,7 +22,7 @@ MIN_CONFIDENCE = 60.0
 MIN_WORD = 3
 """Letters and digits of the longest word, at least, or there is no text."""
 
-MAX_WIDTH = 1600
+MAX_SIDE = 1600
 SECONDS = 4.0
 _MAX_OUTPUT = 256 * 1024
 _AT_ONCE = 2
@@ -154,9 +155,6 @@ def _word(cells: list[str]) -> list[str]:
 
 def _portable_grey(pixels: NDArray[np.uint8]) -> bytes:
     """The picture as PGM, which costs nothing to write and to read."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(shrink(pixels, MAX_SIDE), cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
-    if width > MAX_WIDTH:
-        height, width = max(1, round(height * MAX_WIDTH / width)), MAX_WIDTH
-        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     return b"P5 %d %d 255\n" % (width, height) + grey.tobytes()
