@@ -18,12 +18,13 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS = (
     ("errors",),
-    ("subjects", "imaging", "wire", "turns"),
+    ("subjects", "imaging", "wire", "turns", "changes"),
     ("messages",),
     ("worker", "config", "topology"),
-    ("log", "metrics", "tracing", "health"),
+    ("log", "metrics", "tracing"),
     ("bus",),
-    ("plugins", "runner"),
+    ("health", "stages", "plugins"),
+    ("runner",),
     ("service",),
     ("embedded", "cli"),
 )

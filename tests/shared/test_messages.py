@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from sightline import messages as m
 from sightline.errors import DecodeError
 from sightline.messages import Wire
+from sightline.stages import StageEntry
+from sightline.worker import StageWants
 
 NAMES = st.text(max_size=300)
 TEXT = st.text(max_size=100)
@@ -43,6 +45,22 @@ OF_A_FRAME = {
     "unchanged_since": st.none() | COUNTS,
 }
 INFOS = st.builds(m.FrameInfo, **OF_A_FRAME)
+SHOWN = st.builds(
+    m.Shown,
+    kind=st.sampled_from(["caption", "image"]),
+    participant=NAMES,
+    track=NAMES,
+    source=TEXT,
+    sequence=COUNTS,
+    trigger=TEXT,
+    age=st.floats(0, 1e6),
+)
+WANTS = st.builds(
+    StageWants,
+    max_fps=st.floats(0.01, 60),
+    max_width=st.integers(16, 7680),
+    triggers=st.frozensets(st.sampled_from(m.Trigger)),
+)
 STAGED = {"stage": TOKENS, "frame": st.none() | INFOS}
 
 MESSAGES: dict[type[m.Message], st.SearchStrategy[Any]] = {
@@ -72,6 +90,16 @@ MESSAGES: dict[type[m.Message], st.SearchStrategy[Any]] = {
     m.Speaking: st.builds(m.Speaking, room=NAMES, participant=NAMES, speaking=st.booleans()),
     m.Question: st.builds(m.Question, track=TRACKS, question=st.text(min_size=1, max_size=50)),
     m.Answer: st.builds(m.Answer, text=TEXT, error=TEXT, frame=st.none() | INFOS),
+    m.TurnRecord: st.builds(
+        m.TurnRecord,
+        room=NAMES,
+        question=TEXT,
+        messages=st.lists(st.dictionaries(TEXT, JSON, max_size=3), max_size=3).map(tuple),
+        shown=st.lists(SHOWN, max_size=2).map(tuple),
+        reply=TEXT,
+        first_token=st.none() | st.floats(0, 100),
+    ),
+    StageEntry: st.builds(StageEntry, stage=TOKENS, wants=WANTS),
 }
 ANY = st.one_of(*MESSAGES.values())
 

@@ -10,7 +10,7 @@ import sys
 import time
 
 from sightline import Caption, Frame, VisionWorker
-from sightline.runner import run_worker
+from sightline.service import run_worker
 
 HOW = sys.argv[1]
 

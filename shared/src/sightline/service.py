@@ -17,6 +17,9 @@ from sightline.config import BusSettings, ServiceSettings, load
 from sightline.errors import BusClosedError, NotPermittedError, SettingsError, SightlineError
 from sightline.health import Health, HealthServer
 from sightline.metrics import LOOP_LAG
+from sightline.plugins import load_worker
+from sightline.runner import Runner
+from sightline.worker import VisionWorker
 
 log = logging.get_logger()
 
@@ -60,6 +63,23 @@ def run(name: str, serve: Serve) -> None:
         logging.configure(settings, name)
         tracing.configure(settings, name)
         sys.exit(asyncio.run(_live(Service(name, settings, Bus(bus_settings, name)), serve)))
+
+
+def run_worker(stage: str, worker_class: type[VisionWorker] | None = None) -> None:
+    """Run one replica of a stage until SIGTERM. The body of every worker's ``__main__``.
+
+    Args:
+        stage: Its name, as in the group of entry points ``sightline.workers``.
+        worker_class: The class itself, where no package registers it.
+    """
+    with explained(stage):
+        found = worker_class or load_worker(stage)
+
+    async def serve(service: Service) -> None:
+        runner = Runner(found(), stage, service.bus, service.health)
+        await runner.run(service.stopping, service.settings.drain_seconds)
+
+    run(stage, serve)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import argparse
 
-from sightline.runner import run_worker
+from sightline.service import run_worker
 
 HELP = """\
 Describes the frames of every room on the bus and answers questions about them, until told to stop.

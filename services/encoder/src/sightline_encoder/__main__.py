@@ -1,6 +1,6 @@
 """``encoder``: frames in, images out, until told to stop."""
 
-from sightline.runner import run_worker
+from sightline.service import run_worker
 
 
 def main() -> None:

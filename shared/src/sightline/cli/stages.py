@@ -8,7 +8,7 @@ from typing import Any
 from sightline.cli.output import emit, printable, table
 from sightline.errors import SettingsError
 from sightline.plugins import load_worker, worker_from_file, workers
-from sightline.runner import run_worker
+from sightline.service import run_worker
 from sightline.worker import VisionWorker
 
 

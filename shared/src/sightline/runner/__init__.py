@@ -1,6 +1,5 @@
 """The ticket loop: everything around a vision worker's one method."""
 
-from sightline.runner.process import run_worker
 from sightline.runner.runner import Runner
 
-__all__ = ["Runner", "run_worker"]
+__all__ = ["Runner"]
