@@ -176,6 +176,18 @@ async def test_of_many_pictures_only_the_newest_is_kept_and_sampled(bus: Bus) ->
         assert frames.seen() == []
 
 
+async def test_when_a_frame_is_due_it_is_the_newest_picture_looked_at_or_not(bus: Bus) -> None:
+    seldom = SamplingSettings(idle_interval=2.0, look_interval=1.2)
+    async with sampling(bus, seldom) as (sampler, frames):
+        sampler.show(scene(1, bus.now()))
+        await frames.next()
+        sampler.show(scene(1, bus.now()))
+        await sampler.settled()  # looked at after 1.2 s, and due after 2
+        newest = bus.now()
+        sampler.show(scene(1, newest))
+        assert (await frames.next()).captured_at == newest
+
+
 async def test_while_a_frame_is_made_one_picture_waits_and_no_more(bus: Bus) -> None:
     async with sampling(bus) as (sampler, frames):
         planes = []
@@ -192,11 +204,12 @@ async def test_while_a_frame_is_made_one_picture_waits_and_no_more(bus: Bus) -> 
         assert frames.seen() != []
 
 
-async def test_a_picture_that_cannot_be_encoded_does_not_end_the_track(bus: Bus) -> None:
+async def test_a_picture_that_nobody_can_encode_does_not_end_the_track(bus: Bus) -> None:
     async with sampling(bus) as (sampler, frames):
         good = scene(1, bus.now())
-        sampler.show(Picture(good.y, good.u[:5], good.v, bus.now()))
-        await sampler.settled()
+        for bad in (Picture(good.y, good.u[:5], good.v, bus.now()), picture(good.y[:0], bus.now())):
+            sampler.show(bad)
+            await sampler.settled()
         sampler.show(good)
         assert (await frames.next()).trigger is Trigger.INITIAL
 

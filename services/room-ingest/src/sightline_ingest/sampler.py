@@ -13,11 +13,11 @@ from sightline.messages import Frame, FrameInfo, Track, Trigger
 from sightline.stages import StageRegistry
 from sightline_ingest import jpeg
 from sightline_ingest.captures import Captures
-from sightline_ingest.metrics import ENCODE_SECONDS, LOOKS, REPLACED, SHED
+from sightline_ingest.eye import Eye, Seen
+from sightline_ingest.metrics import ENCODE_SECONDS, SHED
 from sightline_ingest.picture import Picture
 from sightline_ingest.policy import History, Look, Policy, Sample
 from sightline_ingest.publisher import Publisher
-from sightline_ingest.scene import Scene, Thumbnail, View, thumbnail
 from sightline_ingest.settings import SamplingSettings
 
 log = get_logger()
@@ -37,21 +37,6 @@ class Demand(NamedTuple):
     width: int
 
 
-class _Shown(NamedTuple):
-    """A picture, and when it was shown, on the loop's clock."""
-
-    picture: Picture
-    at: float
-
-
-class _Seen(NamedTuple):
-    """A picture that was looked at."""
-
-    shown: _Shown
-    thumbnail: Thumbnail
-    view: View
-
-
 class TrackSampler:
     """Samples one track. ``run`` it in a task; cancel that task, then ``end``.
 
@@ -66,14 +51,11 @@ class TrackSampler:
         self.track = track
         self._publisher, self._stages, self._settings = publisher, stages, settings
         self._policy = Policy(settings)
-        self._scene = Scene(settings.still_threshold, settings.scene_threshold)
+        self._eye = Eye(settings)
         self._history = History()
         self._captures = Captures()
         self._sequence: int | None = None
         self._speaking = False
-        self._newest: _Shown | None = None
-        self._seen: _Seen | None = None
-        self._look_at = 0.0
         self._picture_wakes = False
         self._failing = False
         self._changes = Changes()
@@ -106,9 +88,7 @@ class TrackSampler:
 
     def show(self, picture: Picture) -> None:
         """Offer the newest picture; the one before it is dropped. Never blocks. On the loop's thread."""
-        if self._newest is not None:
-            REPLACED.inc()
-        self._newest = _Shown(picture, self._loop.time())
+        self._eye.show(picture)
         self._settled.clear()
         if self._picture_wakes:
             self._changes.tell()
@@ -175,57 +155,65 @@ class TrackSampler:
             version = self._changes.version
             wake_at: float | None = None
             if self._stages.wants and self._publisher.ready:
-                self._look_at_newest()
-                wake_at = await self._sample_seen()
-            if self._newest is None:
+                try:
+                    wake_at = await self._step()
+                except Exception as error:
+                    # Neither the bus nor a picture that nobody can encode may end the track.
+                    self._shed(error)
+                    wake_at = self._loop.time()
+            if not self._eye.has_news:
                 self._settled.set()
             await self._wait(version, wake_at)
 
-    def _look_at_newest(self) -> None:
-        shown, now = self._newest, self._loop.time()
-        if shown is None or not (now >= self._look_at or self._captures.waiting):
-            return
-        self._newest, self._look_at = None, now + self._settings.look_interval
-        seen = thumbnail(shown.picture)
-        view = self._scene.view(seen)
-        LOOKS.labels(view.name.lower()).inc()
-        self._seen = _Seen(shown, seen, view)
-
-    async def _sample_seen(self) -> float | None:
-        """Publish what was seen, if it is to be; otherwise when to ask again, on the loop's clock."""
-        if self._seen is None:
+    async def _step(self) -> float | None:
+        """Look, and publish what is to be. Returns when to ask again, on the loop's clock."""
+        if self._loop.time() >= self._eye.look_at or self._captures.waiting:
+            self._look()
+        look, sample = self._decide()
+        if sample is not None and self._eye.has_news:
+            # What was seen a moment ago is due now, and there is a newer picture.
+            self._look()
+            look, sample = self._decide()
+        if look is None:
             return None
-        look = Look(
-            now=self._loop.time(),
-            view=self._seen.view,
-            speaking=self._speaking,
-            asked=self._captures.wants(self._seen.shown.at),
-            generation=self._publisher.generation,
-        )
-        sample = self._policy.decide(self._history, look, self._stages.wants)
         if sample is None:
             return self._policy.due(self._history, look, self._stages.wants)
-        seen, self._seen = self._seen, None
-        try:
-            await self._publish(seen, look, sample)
-        except Exception as error:
-            # Neither the bus nor a picture that nobody can encode may end the track.
-            self._shed(error)
+        await self._publish(self._eye.take(), look, sample)
         return look.now
 
-    async def _publish(self, seen: _Seen, look: Look, sample: Sample) -> None:
+    def _look(self) -> None:
+        # Each frame that is due has been looked at, however seldom that may be.
+        interval = self._policy.interval(self._speaking, self._stages.wants)
+        pause = self._settings.look_interval
+        self._eye.look(pause if interval is None else min(pause, interval))
+
+    def _decide(self) -> tuple[Look, Sample | None] | tuple[None, None]:
+        """What becomes of the picture that was seen last."""
+        seen = self._eye.seen
+        if seen is None:
+            return None, None
+        look = Look(
+            now=self._loop.time(),
+            view=seen.view,
+            speaking=self._speaking,
+            asked=self._captures.wants(seen.shown_at),
+            generation=self._publisher.generation,
+        )
+        return look, self._policy.decide(self._history, look, self._stages.wants)
+
+    async def _publish(self, seen: Seen, look: Look, sample: Sample) -> None:
         known = frozenset(self._stages.wants)
         if self._sequence is None:
             self._sequence = await self._publisher.next_sequence(self.track)
         # Taken whether or not the bus takes the frame: it may have, without our knowing.
         sequence, self._sequence = self._sequence, self._sequence + 1
-        frame = await asyncio.to_thread(self._encode, seen.shown.picture, self.demand.width, sequence, sample)
+        frame = await asyncio.to_thread(self._encode, seen.picture, self.demand.width, sequence, sample)
         ticketed = await self._publisher.publish(frame, sample.stages)
         self._history = self._history.after(look, sample, sequence, known, ticketed)
         if sample.unchanged_since is None:
-            self._scene.begin(seen.thumbnail)
+            self._eye.begin_scene(seen)
         if sample.trigger is Trigger.USER_REQUEST:
-            self._captures.answer(frame.info, seen.shown.at)
+            self._captures.answer(frame.info, seen.shown_at)
         self._failing = False
 
     def _encode(self, picture: Picture, max_width: int, sequence: int, sample: Sample) -> Frame:
@@ -259,8 +247,8 @@ class TrackSampler:
         """Until something changed, or the next look is due, or what was seen is."""
         now = self._loop.time()
         # Between looks nobody needs to know that there is a newer picture.
-        self._picture_wakes = now >= self._look_at or self._captures.waiting
-        times = [self._look_at] if now < self._look_at else []
+        self._picture_wakes = now >= self._eye.look_at or self._captures.waiting
+        times = [self._eye.look_at] if now < self._eye.look_at else []
         times += [wake_at] if wake_at is not None else []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(min(times, default=None)):
