@@ -78,7 +78,7 @@ class OpenAI(Backend):
             base_url=self._endpoint.base_url,
             # It insists on a key, also where the endpoint wants none.
             api_key=self._endpoint.api_key.get_secret_value() or "none",
-            max_retries=2,
+            max_retries=0,
             http_client=pooled_client(self._settings.concurrency + 1, self._settings.deadline),
         )
 
