@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import termios
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,19 +26,27 @@ def terminal() -> Iterator[tuple[int, int]]:
     os.close(theirs)
 
 
-async def output_of(terminal: int) -> AsyncIterator[bytes]:
-    """Everything that was drawn so far, each time that there is more."""
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    pipe = os.fdopen(os.dup(terminal), "rb", buffering=0)
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    try:
-        drawn = b""
-        while part := await reader.read(65536):
-            drawn += part
-            yield drawn
-    finally:
-        transport.close()
+class Drawn:
+    """Everything that a process draws on a terminal, read as it comes, so that it never has to wait."""
+
+    def __init__(self, terminal: int) -> None:
+        self.text = b""
+        self._terminal = terminal
+        self._more = asyncio.Event()
+        asyncio.get_running_loop().add_reader(terminal, self._read)
+
+    async def until(self, text: bytes) -> None:
+        """Wait until it was drawn."""
+        while text not in self.text:
+            self._more.clear()
+            await self._more.wait()
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._terminal)
+
+    def _read(self) -> None:
+        self.text += os.read(self._terminal, 65536)
+        self._more.set()
 
 
 @pytest.mark.slow
@@ -56,24 +64,21 @@ async def test_it_draws_takes_questions_and_gives_the_terminal_back(
         stderr=theirs,
         env={**os.environ, "TERM": "xterm-256color"},
     )
+    drawn = Drawn(ours)
     try:
-        typed = False
-        async for drawn in output_of(ours):
-            if not typed and b"'What do you see?', with captions" in drawn:
-                os.write(ours, b"Is it blue" + b"\x7f" * 4 + b"red?\n")
-                typed = True
-            if b"'Is it red?', with captions" in drawn:
-                break
-        assert b"ask> Is it red?" not in drawn.split(b"'Is it red?', with captions")[1]
+        await drawn.until(b"'What do you see?', with captions")
+        os.write(ours, b"Is it blue" + b"\x7f" * 4 + b"red")
+        await drawn.until(b"ask> Is it red_")
+        os.write(ours, b"?\n")
+        await drawn.until(b"'Is it red?', with captions")
         process.send_signal(signal.SIGINT)
-        # Somebody has to read what it draws at last.
-        async for _ in output_of(ours):
-            if process.returncode is not None:
-                break
+        code = await process.wait()
     finally:
+        drawn.close()
         if process.returncode is None:
             process.kill()
-    assert await process.wait() == 0
+            await process.wait()
+    assert code == 0
     assert termios.tcgetattr(theirs) == before
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 
 from sightline.cli import output, records
 from sightline.cli.connect import without_credentials
+from sightline.cli.demo.asking import carried_a_caption
+from sightline.cli.demo.parts import last_words
+from sightline.cli.demo.turns import turn_lines, turn_record
 from sightline.messages import Caption, EncodedImage, Frame, FrameInfo, Source, Track, TrackEnded, Trigger
+from sightline.turns import Shown, TurnRecord
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TRACK = Track(room="demo", participant="alice", id="TR_1", source=Source.SCREEN)
@@ -129,3 +134,65 @@ def test_a_table_in_a_pipe_has_one_line_a_row_and_no_markup(capsys: pytest.Captu
 def test_credentials_in_addresses_are_not_shown() -> None:
     text = "cannot reach nats://me:secret@a:4222,tls://token@b:4222 nor nats://c:4222"
     assert without_credentials(text) == "cannot reach nats://***@a:4222,tls://***@b:4222 nor nats://c:4222"
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (b"", "it said nothing"),
+        (b"first\nsettings: KEY is missing\n", "settings: KEY is missing"),
+        (b'{"event": "service_failed", "reason": "cannot open x"}\n', "cannot open x"),
+        (b'{"event": "service_stopped"}', "service_stopped"),
+        (b"[1, 2]", "[1, 2]"),
+        (b"x" * 10_000 + b"\nlast", "last"),
+    ],
+)
+def test_the_last_words_of_a_part_are_its_reason(log: bytes, words: str) -> None:
+    assert last_words(log) == words
+
+
+def turn(text: str, kind: Literal["caption", "image"] = "caption", past: bool = False) -> TurnRecord:
+    """A turn that was sent "I see: a desk" and shown ``text``."""
+    shown = Shown(
+        kind=kind,
+        participant="alice",
+        track="TR_1",
+        source="camera",
+        sequence=1,
+        trigger="timer",
+        age=0.5,
+        past=past,
+        text=text,
+    )
+    messages = (
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": 'I see: a "desk"'}, {"type": "image_url"}]},
+    )
+    return TurnRecord(room="demo", question="What?", messages=messages, shown=(shown,), reply="A desk.")
+
+
+def test_a_turn_carried_a_caption_only_if_the_model_was_sent_it() -> None:
+    assert carried_a_caption(turn('a "desk"'))
+    assert not carried_a_caption(turn("a door"))
+    assert not carried_a_caption(turn("a desk", past=True))
+    assert not carried_a_caption(turn("", kind="image"))
+    assert not carried_a_caption(TurnRecord(room="demo", question="What?"))
+
+
+def test_a_turn_is_a_record_with_messages_and_ages() -> None:
+    record = turn_record(turn("a desk"))
+    assert (record["event"], record["question"], record["reply"]) == ("turn", "What?", "A desk.")
+    assert [message["role"] for message in record["messages"]] == ["system", "user"]
+    assert [(caption["text"], caption["age"]) for caption in record["captions"]] == [("a desk", 0.5)]
+    assert record["images"] == []
+    json.dumps(record)
+
+
+def test_a_turn_for_people_says_what_was_sent_and_what_came_back() -> None:
+    assert turn_lines(turn("a desk"), system=False) == [
+        "turn     'What?', with captions 0.5 s old",
+        'sent     user: I see: a "desk"',
+        "             [image_url]",
+        "reply    A desk.",
+    ]
+    assert "sent     system: Be brief." in turn_lines(turn("a desk"))

@@ -7,6 +7,7 @@ what will be deployed, and killing one of them shows what the others do.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -25,7 +26,10 @@ HEALTHY_SECONDS = 10.0
 """A part that lived this long has started well; its end is a new misfortune."""
 
 ATTEMPTS = 3
-LOG_BYTES = 2_000
+MISCONFIGURED = 2
+"""Exit code of a service whose settings are wrong: another attempt cannot help."""
+
+LOG_BYTES = 4_000
 
 
 class PartError(SightlineError):
@@ -88,7 +92,7 @@ class Parts:
                 self._note(f"{part.name} is at its end")
                 return
             attempts = 1 if time.monotonic() - started > HEALTHY_SECONDS else attempts + 1
-            if attempts >= ATTEMPTS:
+            if attempts >= ATTEMPTS or code == MISCONFIGURED:
                 words = await asyncio.to_thread(self._last_words, part)
                 raise PartError(f"{part.name} does not start (exit code {code}): {words}")
             self._note(f"{part.name} ended (exit code {code}), starting it again")
@@ -109,8 +113,7 @@ class Parts:
 
     def _last_words(self, part: Part) -> str:
         path = self._log_of(part)
-        end = path.read_bytes()[-LOG_BYTES:].decode(errors="replace")
-        return f"{end.strip()[-LOG_BYTES:]} (all of it: {path})"
+        return f"{last_words(path.read_bytes())} (its log: {path})"
 
     def _log_of(self, part: Part) -> Path:
         return self._logs / f"{part.name}.log"
@@ -125,6 +128,17 @@ class Parts:
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await asyncio.gather(*(process.wait() for process in alive))
+
+
+def last_words(log: bytes) -> str:
+    """The last thing that a process logged; of an event in JSON, its reason."""
+    lines = log[-LOG_BYTES:].decode(errors="replace").strip().splitlines()
+    last = lines[-1] if lines else "it said nothing"
+    try:
+        event = json.loads(last)
+    except ValueError:
+        return last
+    return str(event.get("reason") or event.get("event")) if isinstance(event, dict) else last
 
 
 def environment(nats_url: str) -> dict[str, str]:
