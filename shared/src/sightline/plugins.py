@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -32,8 +33,10 @@ def load_worker(stage: str) -> type[VisionWorker]:
         )
     try:
         loaded = found[stage].load()
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(f"worker {stage!r} ({found[stage].value}) cannot be loaded: {error}") from error
+    except Exception as error:
+        raise SettingsError(
+            f"worker {stage!r} ({found[stage].value}) cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
     return _checked(loaded, found[stage].value)
 
 
@@ -45,7 +48,8 @@ def worker_from_file(reference: str) -> type[VisionWorker]:
     """
     path_text, _, name = reference.partition(":")
     path = Path(path_text).resolve()
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name that cannot be another module's: a file may be called `json.py`.
+    spec = importlib.util.spec_from_file_location(f"sightline_worker_{path.stem}", path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise SettingsError(f"expected a Python file as in `worker.py:Class`, got {reference!r}")
     module = importlib.util.module_from_spec(spec)
@@ -54,7 +58,8 @@ def worker_from_file(reference: str) -> type[VisionWorker]:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[spec.name]
         raise SettingsError(f"{path_text} cannot be loaded: {type(error).__name__}: {error}") from error
     if name:
         return _checked(getattr(module, name, None), reference)
@@ -72,4 +77,7 @@ def _is_worker(found: object) -> bool:
 def _checked(found: object, where: str) -> type[VisionWorker]:
     if not isinstance(found, type) or not issubclass(found, VisionWorker):
         raise SettingsError(f"{where}: expected a subclass of sightline.VisionWorker, found {found!r}")
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        raise SettingsError(f"{where}: {found.__name__} lacks {missing}")
     return found

@@ -6,6 +6,7 @@ Every replica says so again and again; a stage whose replicas are all gone is fo
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from pydantic import Field
 from sightline import subjects
 from sightline.bus import Bus, Received
 from sightline.changes import Changes
-from sightline.errors import BusError
+from sightline.errors import BusError, NotPermittedError
 from sightline.log import get_logger
 from sightline.messages import Message
 from sightline.topology import STAGE_TTL, STAGES
@@ -46,7 +47,7 @@ async def announce(bus: Bus, entry: StageEntry) -> None:
     while True:
         try:
             await bus.publish(entry)
-        except BusError as error:
+        except (BusError, NotPermittedError) as error:
             log.debug("stage_not_announced", stage=entry.stage, reason=str(error))
         version, generation = bus.changes.version, bus.generation
         try:
@@ -90,13 +91,14 @@ class StageRegistry:
                 self._tell({**self._wants, received.message.stage: received.message.wants})
 
     async def _expire(self) -> None:
-        back = self._bus.now()
+        # Not by the bus's clock, which jumps when it is first read.
+        back = time.monotonic()
         while True:
             await asyncio.sleep(1)
             if not self._bus.ready:
-                back = self._bus.now()
+                back = time.monotonic()
             # While the bus was away nobody could say that it is alive: nothing is known to be gone.
-            elif self._bus.now() - back > timedelta(seconds=STAGE_TTL):
+            elif time.monotonic() - back > STAGE_TTL:
                 self._forget()
 
     def _forget(self) -> None:

@@ -17,7 +17,7 @@ from sightline.bus.clock import BusClock
 from sightline.bus.connection import Connection, NobodyListensError, end
 from sightline.bus.ensure import Change, drift, ensure_streams
 from sightline.bus.feed import Feed, History, newest_received
-from sightline.bus.jetstream import SLOT_TAKEN, ApiError, JetStream
+from sightline.bus.jetstream import JetStream, SlotTakenError
 from sightline.bus.keeper import Keeper
 from sightline.bus.received import Received, parse
 from sightline.changes import Changes
@@ -34,6 +34,9 @@ Status = Callable[[], dict[str, Any]]
 
 SERVING = 256
 """Messages that one ``serve`` handles at once; more are dropped, as core NATS drops."""
+
+
+KEEPER_SECONDS = 1.0
 
 
 class Lag(NamedTuple):
@@ -69,6 +72,7 @@ class Bus:
         self._keeper = Keeper(self._connection, self._jetstream, settings.stream_replicas, verify)
         self.changes: Changes = self._keeper.changes
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._keeping: asyncio.Task[Any] | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -84,7 +88,7 @@ class Bus:
 
     async def start(self) -> None:
         """Begin to connect. Returns at once."""
-        self._spawn(self._keeper.run())
+        self._keeping = self._spawn(self._keeper.run())
 
     async def wait_ready(self) -> None:
         """Wait until it is connected, with the streams as they should be and the clock known.
@@ -105,6 +109,9 @@ class Bus:
 
     async def close(self) -> None:
         """Bounded; never raises."""
+        if self._keeping:  # before the client: it may be connecting just now
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping], timeout=KEEPER_SECONDS)
         await self._connection.close()
         for task in self._tasks:
             task.cancel()
@@ -165,18 +172,16 @@ class Bus:
         """
         try:
             await self.publish(message)
-        except ApiError as error:
-            if error.err_code == SLOT_TAKEN:
-                return False
-            raise
+        except SlotTakenError:
+            return False
         return True
 
     async def send(self, message: Message) -> None:
-        """Tell whoever listens now; not stored. Dropped while the bus is away."""
+        """Tell whoever listens now; not stored. Dropped while the bus is away, or closed."""
         headers, payload = self._wire(message)
         try:
             await self._connection.publish(message.subject, payload, headers)
-        except BusError as error:
+        except (BusError, BusClosedError) as error:
             log.debug("message_dropped", type=message.TYPE, reason=str(error))
 
     async def newest(self, types: type[M] | tuple[type[M], ...], subject: str) -> Received[M] | None:
@@ -252,7 +257,8 @@ class Bus:
         After the stream was lost, its ``history`` comes again: readers are idempotent. Messages
         that do not parse are logged and skipped.
         """
-        return Feed(self._jetstream, stream.name, subject, tuple(types), headers_only, history).read()
+        repair = self._keeper.repair
+        return Feed(self._jetstream, stream.name, subject, tuple(types), headers_only, history, repair).read()
 
     def queue(self, queue: topology.Queue) -> work.WorkQueue:
         """A puller of a shared work queue; one per slot that works."""

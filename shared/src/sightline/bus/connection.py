@@ -9,18 +9,18 @@ import asyncio
 import contextlib
 import random
 import re
-import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from sightline.bus.client import Client, cancellable
+from sightline.bus.credentials import credentials
 from sightline.config import BusSettings
-from sightline.errors import BusClosedError, BusError, NotPermittedError, TooLargeError
+from sightline.errors import BusClosedError, BusError, NotPermittedError, SettingsError, TooLargeError
 from sightline.log import get_logger
 
 log = get_logger()
@@ -30,6 +30,10 @@ CLOSE_SECONDS = 3.0
 MAX_SUBJECT = 3_000
 """Bytes. The server closes connections over 4 KB of control line, which has the reply subject, too."""
 
+MAX_UNSENT = 16 * 1024 * 1024
+"""Bytes that wait for a server that takes nothing; more are refused, so that memory stays flat."""
+
+_SECRET = re.compile(r"//[^/@,]*@")
 _DENIED = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]+)\"", re.IGNORECASE)
 _HEADER_OVERHEAD = len(b"NATS/1.0\r\n\r\n")
 
@@ -51,12 +55,15 @@ class Connection:
             changed: Called after each change of state; must not raise nor block.
         """
         self.settings = settings
-        self.problem = f"not connected to {settings.url} yet"
+        self.servers = _SECRET.sub("//", settings.url)
+        self.problem = f"not connected to {self.servers} yet"
         self.closed = asyncio.Event()
         self.reconnects = 0
         self._name = name
         self._changed = changed
         self._denied: dict[str, str] = {}
+        self._lost_at = time.monotonic()
+        self._closing = False
         self._client = Client()
 
     @property
@@ -74,7 +81,26 @@ class Connection:
         return "; ".join(self._denied.values())
 
     async def connect(self) -> None:
-        """Connect, for ever. Returns once connected."""
+        """Connect, for ever. Returns once connected.
+
+        Raises:
+            SettingsError: A URL or a credential cannot be used at all.
+        """
+        known = await asyncio.to_thread(credentials, self.settings)
+        try:
+            await self._connect(known)
+        except Exception as error:
+            # What is wrong with the server or the network is tried again in there.
+            reason = f"{type(error).__name__}: {error}"
+            raise SettingsError(f"NATS_URL {self.servers!r} or its credentials: {reason}") from error
+        self.problem = ""
+        self._changed()
+
+    async def connect_again(self) -> None:
+        """Another connection, with the same subscriptions."""
+        await self._client.connect_again()
+
+    async def _connect(self, known: dict[str, Any]) -> None:
         await self._client.connect(
             servers=[url.strip() for url in self.settings.url.split(",")],
             name=self._name,
@@ -90,22 +116,28 @@ class Connection:
             max_outstanding_pings=2,
             flush_timeout=self.settings.request_timeout,
             inbox_prefix=self.settings.inbox_prefix,
-            **self._credentials(),
+            **known,
         )
-        self.problem = ""
-        self._changed()
 
     async def close(self) -> None:
         """Flush and close. Bounded; never raises: draining with the server gone would."""
+        self._closing = True
+        try:
+            if self.connected:
+                await self._client.flush(timeout=1)
+        except Exception as error:
+            log.debug("bus_flush_failed", error=repr(error))
+            self._client.drop_unsent()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                if self.connected:
-                    await self._client.flush(timeout=1)
                 await self._client.close()
         except Exception as error:
             log.debug("bus_close_failed", error=repr(error))
         finally:
+            self._client.drop_unsent()
+            self.problem = self.problem or "the bus is closed"
             self.closed.set()
+            self._changed()
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str], reply: str = "") -> None:
         """Core publish. While disconnected it raises: nats-py would buffer, and send it stale.
@@ -118,7 +150,8 @@ class Connection:
         try:
             # With 2 MB pending nats-py waits for the socket, whatever its own timeout says.
             async with asyncio.timeout(self.settings.request_timeout):
-                await self._client.publish(subject, payload, reply=reply, headers=headers or None)
+                with cancellable():
+                    await self._client.publish(subject, payload, reply=reply, headers=headers or None)
         except (nats.errors.Error, OSError, TimeoutError) as error:
             raise BusError(f"NATS did not take a message on {subject}: {error!r}") from error
 
@@ -140,13 +173,15 @@ class Connection:
         seconds = timeout or self.settings.request_timeout
         try:
             async with asyncio.timeout(seconds):
-                with _cancellable():
+                with cancellable():
                     return await self._client.request(subject, payload, timeout=seconds + 1, headers=headers)
         except nats.errors.NoRespondersError as error:
             raise NobodyListensError(f"nobody listens on {subject}") from error
         except (nats.errors.Error, OSError, TimeoutError) as error:
-            if subject in self._denied:
-                raise NotPermittedError(self._denied[subject]) from error
+            if subject.lower() in self._denied:
+                # nats-py tells it in lower case.
+                self._denied[subject.lower()] = _refusal("publish to", subject)
+                raise NotPermittedError(self._denied[subject.lower()]) from error
             raise BusError(f"no answer on {subject} within {seconds:g} s: {error!r}") from error
 
     async def subscribe(self, subject: str, queue: str = "", **options: Any) -> Subscription:
@@ -169,78 +204,63 @@ class Connection:
                 f"a message of {size:,} bytes with its headers; NATS takes {limit:,} (max_payload): "
                 "send a smaller picture or raise the server's limit"
             )
-        if len(subject) > MAX_SUBJECT:
-            raise TooLargeError(f"a subject of {len(subject):,} characters; at most {MAX_SUBJECT:,}")
+        if (length := len(subject.encode())) > MAX_SUBJECT:
+            raise TooLargeError(f"a subject of {length:,} bytes; at most {MAX_SUBJECT:,}")
 
     def _check(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
         if self.closed.is_set():
             raise BusClosedError(self.problem or "the bus is closed")
         if not self.connected:
-            raise BusError(self.problem or f"not connected to {self.settings.url}")
+            raise BusError(self.problem or f"not connected to {self.servers}")
         self.check_size(subject, payload, headers)
-
-    def _credentials(self) -> dict[str, Any]:
-        given = self.settings
-        found: dict[str, Any] = {}
-        if given.user:
-            found |= {"user": given.user, "password": given.password.get_secret_value()}
-        if given.nkey_seed_file:
-            found["nkeys_seed"] = given.nkey_seed_file
-        if given.creds_file:
-            found["user_credentials"] = given.creds_file
-        if given.tls_ca:
-            found["tls"] = ssl.create_default_context(cafile=given.tls_ca)
-        return found
+        if self._client.pending_data_size + len(payload) > MAX_UNSENT:
+            raise BusError(f"{self.servers} takes no messages: {MAX_UNSENT:,} bytes wait for it")
 
     # nats-py dies, or reconnects for ever, when a callback raises: these only note and tell.
 
     async def _on_error(self, error: Exception) -> None:
         denied = _DENIED.search(str(error))
         if denied:
-            kind, subject = denied[1].lower(), denied[2]
-            verb = "publish to" if kind == "publish" else "subscribe to"
-            if subject not in self._denied:
-                log.error("bus_not_permitted", action=verb, subject=subject)
-            self._denied[subject] = f"the NATS credential may not {verb} {subject}: grant it"
+            self._note_denied(denied[1].lower(), denied[2])
         elif not self.connected:
-            self.problem = f"cannot reach NATS at {self.settings.url}: {error or type(error).__name__}"
+            self.problem = f"cannot reach NATS at {self.servers}: {str(error) or type(error).__name__}"
             log.debug("bus_error", error=repr(error))
+            self._changed()
         else:
             log.warning("bus_error", error=repr(error))
+
+    def _note_denied(self, kind: str, subject: str) -> None:
+        if subject in self._denied:
+            return
+        verb = "publish to" if kind == "publish" else "subscribe to"
+        log.error("bus_not_permitted", action=verb, subject=subject)
+        self._denied[subject] = _refusal(verb, subject)
         self._changed()
 
     async def _on_disconnected(self) -> None:
-        self.problem = f"lost the connection to {self.settings.url}"
         self._lost_at = time.monotonic()
-        log.warning("bus_disconnected")
+        # Before the subscriptions are made again, which may be refused again.
+        self._denied.clear()
+        if not self._closing:
+            self.problem = f"lost the connection to {self.servers}"
+            log.warning("bus_disconnected")
         self._changed()
 
     async def _on_reconnected(self) -> None:
         self.reconnects += 1
         self.problem = ""
-        self._denied.clear()
         log.info("bus_reconnected", after=round(time.monotonic() - self._lost_at, 1))
         self._changed()
 
     async def _on_closed(self) -> None:
-        error = self._client.last_error
+        error = None if self._closing else self._client.last_error
         self.problem = f"NATS closed the connection for good: {error}" if error else "the bus is closed"
         self.closed.set()
         self._changed()
 
 
-@contextlib.contextmanager
-def _cancellable() -> Iterator[None]:
-    """Raise a cancellation that came inside the block and was swallowed there.
-
-    nats-py waits with ``asyncio.wait_for``, which on Python 3.11 prefers an answer that arrives in the
-    same turn of the event loop: the task goes on, and whoever cancelled it waits for ever.
-    """
-    task = asyncio.current_task()
-    before = task.cancelling() if task else 0
-    yield
-    if task is not None and task.cancelling() > before:
-        raise asyncio.CancelledError
+def _refusal(verb: str, subject: str) -> str:
+    return f"the NATS credential may not {verb} {subject}: grant it"
 
 
 class NobodyListensError(BusError):

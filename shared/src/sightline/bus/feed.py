@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -17,9 +17,9 @@ from nats.aio.msg import Msg
 
 from sightline.bus.clock import parse_time
 from sightline.bus.connection import Connection, end
-from sightline.bus.jetstream import JetStream
+from sightline.bus.jetstream import STREAM_NOT_FOUND, ApiError, JetStream
 from sightline.bus.received import Received, parse
-from sightline.errors import BusClosedError, BusError, DecodeError
+from sightline.errors import BusClosedError, BusError, DecodeError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import Message
 
@@ -56,6 +56,7 @@ class Feed:
         types: Message classes to parse into; others are logged and skipped.
         headers_only: Leave payloads on the server.
         history: What to begin with: the newest message of each subject, all there are, or none.
+        repair: Called when the stream is missing; must not block.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Feed:
         types: tuple[type[M], ...],
         headers_only: bool,
         history: History,
+        repair: Callable[[], None],
     ) -> None:
         self._jetstream = jetstream
+        self._repair = repair
         self._stream, self._subject = stream, subject
         self._types: tuple[type[Message], ...] = types
         self._headers_only, self._history = headers_only, history
@@ -85,6 +88,8 @@ class Feed:
             except BusClosedError:
                 raise
             except (_BrokenError, BusError) as problem:
+                if isinstance(problem, ApiError) and problem.err_code == STREAM_NOT_FOUND:
+                    self._repair()
                 log.debug("feed_again", stream=self._stream, subject=self._subject, reason=str(problem))
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(pause * 2, 2.0)
@@ -97,6 +102,8 @@ class Feed:
         consumer = ""
         try:
             consumer = await self._create_consumer(inbox)
+            if self._at.sequence:
+                await self._check_same_stream()
             async for message in _deliveries(messages, connection):
                 received = self._parse(message)
                 if received is not None:
@@ -133,12 +140,18 @@ class Feed:
         created = await self._jetstream.api(f"CONSUMER.CREATE.{self._stream}", body)
         return str(created["name"])
 
+    async def _check_same_stream(self) -> None:
+        """A stream made anew between two requests would be read from a sequence that it has not yet."""
+        info = await self._jetstream.api(f"STREAM.INFO.{self._stream}")
+        if info["created"] != self._at.created:
+            raise _BrokenError("the stream is another")
+
     async def _delete_consumer(self, name: str) -> None:
         # A courtesy: the server forgets it after its inactive_threshold anyway.
         connection = self._jetstream.connection
         try:
             await connection.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{name}", b"", {})
-        except BusError as error:
+        except SightlineError as error:
             log.debug("feed_consumer_left", stream=self._stream, reason=str(error))
 
     def _parse(self, message: Msg) -> Received[Any] | None:

@@ -14,7 +14,7 @@ from sightline.errors import BusError, TooLargeError
 
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
-SLOT_TAKEN = 10077
+STORE_FAILED = 10077
 MESSAGE_TOO_LARGE = 10054
 
 
@@ -28,6 +28,10 @@ class ApiError(BusError):
     def __init__(self, subject: str, error: dict[str, Any]) -> None:
         super().__init__(f"JetStream on {subject}: {error.get('description', error)}")
         self.err_code = int(error.get("err_code", 0))
+
+
+class SlotTakenError(ApiError):
+    """A queue of one message per subject has one."""
 
 
 class JetStream:
@@ -90,5 +94,11 @@ def _checked(subject: str, reply: Msg) -> dict[str, Any]:
     except ValueError as error:
         raise BusError(f"{subject} answered something else than JSON") from error
     if "error" in answer:
-        raise ApiError(subject, answer["error"])
+        raise _api_error(subject, answer["error"])
     return dict(answer)
+
+
+def _api_error(subject: str, error: dict[str, Any]) -> ApiError:
+    # The same number stands for a full stream and a full disk.
+    taken = error.get("err_code") == STORE_FAILED and "per subject" in error.get("description", "")
+    return SlotTakenError(subject, error) if taken else ApiError(subject, error)

@@ -6,11 +6,18 @@ import asyncio
 import contextlib
 
 from sightline import topology
-from sightline.bus.connection import Connection
+from sightline.bus.connection import Connection, NobodyListensError
 from sightline.bus.ensure import drift, ensure_streams
-from sightline.bus.jetstream import JetStream
+from sightline.bus.jetstream import ApiError, JetStream
 from sightline.changes import Changes
-from sightline.errors import BusClosedError, BusError, NotPermittedError, SightlineError, TopologyError
+from sightline.errors import (
+    BusClosedError,
+    BusError,
+    NotPermittedError,
+    SettingsError,
+    SightlineError,
+    TopologyError,
+)
 from sightline.log import get_logger
 from sightline.metrics import BUS_RECONNECTS, BUS_UP
 
@@ -21,6 +28,12 @@ HEARTBEAT = 2.0
 nats-py can say `connected` with a dead read loop."""
 
 REFUSED_PAUSE = 5.0
+DENIED_PAUSE = 10.0
+"""Seconds until a missing right is asked for again, on another connection: a subscription that was
+refused is not tried again on this one."""
+
+DEAF = 4
+"""So many looks without an answer, on a connection that seems to be there: try another one."""
 
 
 class Keeper:
@@ -45,6 +58,8 @@ class Keeper:
         self._connection, self._jetstream = connection, jetstream
         self._replicas, self._verify = replicas, verify
         self._ensured = -1
+        self._created = ""
+        self._unanswered = 0
         self._wake = asyncio.Event()
         self._broken = True
 
@@ -68,13 +83,21 @@ class Keeper:
     async def run(self) -> None:
         """For ever, until the connection is closed for good."""
         self._problem = "connecting"
-        await self._connection.connect()
+        try:
+            await self._connection.connect()
+        except SettingsError as error:
+            self._refuse(error)
+            return
         while not self._connection.closed.is_set():
             self._wake.clear()
             pause = await self._look()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+                continue
+            if self._connection.connected and (self._connection.denied or self._unanswered >= DEAF):
+                self._unanswered = 0
+                await self._connection.connect_again()
         self._set_ready(False)
 
     async def _look(self) -> float:
@@ -87,12 +110,17 @@ class Keeper:
         except BusClosedError:
             return 0.0
         except BusError as error:
-            self._broken = True
-            self._problem = str(error)
-            self._set_ready(False)
-            return HEARTBEAT / 4
+            answered = isinstance(error, ApiError | NobodyListensError)
+            return self._fail(str(error), answered)
+        except Exception as error:
+            # An answer that is none of JetStream's: this task must outlive it.
+            log.exception("bus_look_failed")
+            return self._fail(f"{type(error).__name__}: {error}", answered=True)
+        self._unanswered = 0
+        if self._connection.denied:
+            return self._refuse(NotPermittedError(self._connection.denied))
         self.refused, self._problem = None, ""
-        self._set_ready(not self._connection.denied)
+        self._set_ready(True)
         return HEARTBEAT
 
     async def _ensure(self) -> None:
@@ -110,23 +138,41 @@ class Keeper:
         if created:
             log.info("streams_created", streams=created)
         self._ensured = connection_now
-        if not first and (reconnected or created):
+        if not first and reconnected:
             BUS_RECONNECTS.inc()
-            self.generation += 1
-            self.changes.tell()
+        if not first and (reconnected or created):
+            self._begin_generation()
 
     async def _beat(self) -> None:
-        if self._verify:
-            await self._jetstream.heartbeat(topology.FRAMES.name)
-        else:
+        if not self._verify:
             await self._jetstream.api("INFO")
+            return
+        created = await self._jetstream.heartbeat(topology.FRAMES.name)
+        if self._created not in ("", created):
+            # Somebody else brought it back before this task saw that it was gone.
+            self._begin_generation()
+        self._created = created
+
+    def _begin_generation(self) -> None:
+        self._created = ""
+        self.generation += 1
+        self.changes.tell()
+
+    def _fail(self, problem: str, answered: bool) -> float:
+        if self._connection.denied:
+            return self._refuse(NotPermittedError(self._connection.denied))
+        self._broken = True
+        self._problem = problem
+        self._unanswered = 0 if answered or not self._connection.connected else self._unanswered + 1
+        self._set_ready(False)
+        return HEARTBEAT / 4
 
     def _refuse(self, error: SightlineError) -> float:
         if str(error) != self._problem:
             log.error("bus_refused", reason=str(error))
         self.refused, self._problem, self._broken = error, str(error), True
         self._set_ready(False)
-        return REFUSED_PAUSE
+        return DENIED_PAUSE if isinstance(error, NotPermittedError) else REFUSED_PAUSE
 
     def _set_ready(self, ready: bool) -> None:
         BUS_UP.set(ready)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from nats.micro.request import Request
 from nats.micro.service import EndpointStats, Service
 
 from sightline.bus.connection import Connection, end
+from sightline.log import get_logger
 from sightline.messages import Wire
+
+log = get_logger()
 
 MAX_ANSWERING = 64
 """Requests in progress at one replica; more are refused at once."""
@@ -65,17 +69,23 @@ async def register(
     await service.add_endpoint(name="status", subject=status_subject, handler=answer_status)
     for subject, handler in endpoints.items():
         name = subject.rpartition(".")[0].replace(".", "-")
-        await service.add_endpoint(name=name, subject=subject, handler=_concurrently(handler))
+        await service.add_endpoint(name=name, subject=subject, handler=_concurrently(connection, handler))
     return service
 
 
-def _concurrently(handler: Handler) -> Callable[[Request], Awaitable[None]]:
+def _concurrently(connection: Connection, handler: Handler) -> Callable[[Request], Awaitable[None]]:
     """nats-py awaits one handler before it calls the next: hand over to tasks instead."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def respond(request: Request) -> None:
-        answer = await handler(Wire(dict(request.headers or {}), request.data))
-        await request.respond(answer.payload, headers=answer.headers)
+        try:
+            answer = await handler(Wire(dict(request.headers or {}), request.data))
+            connection.check_size(request.subject, answer.payload, answer.headers)
+            await request.respond(answer.payload, headers=answer.headers)
+        except Exception as error:
+            log.exception("request_failed", subject=request.subject)
+            with contextlib.suppress(Exception):  # the connection may be why
+                await request.respond_error("500", type(error).__name__)
 
     async def accept(request: Request) -> None:
         if len(tasks) >= MAX_ANSWERING:

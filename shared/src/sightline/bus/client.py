@@ -1,0 +1,75 @@
+"""nats-py's client, where a service needs another one. Each of its ways was run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import nats.aio.client
+
+RETRY_SECONDS = 1.0
+
+
+class Client(nats.aio.client.Client):
+    """A client that drops what it could not send, and that nothing keeps from reconnecting."""
+
+    def drop_unsent(self) -> None:
+        """Forget what is buffered, and reset the socket with what that holds.
+
+        nats-py waits until the lost socket has taken everything, which is for ever when the other
+        host froze or vanished; and it sends its buffer, stale by then, on the next connection.
+        """
+        self._pending = []
+        self._pending_data_size = 0
+        self._abort()
+
+    async def connect_again(self) -> None:
+        """Replace a connection that seems dead, or that was refused something."""
+        await self.force_reconnect()
+        if self.is_reconnecting:
+            self.drop_unsent()
+
+    async def _process_op_err(self, e: Exception) -> None:
+        if not (self.is_closed or self.is_reconnecting):
+            self.drop_unsent()
+        await super()._process_op_err(e)
+
+    async def _connect_to_server(self, s: Any) -> None:
+        # An attempt that timed out left its socket open.
+        self._abort()
+        await super()._connect_to_server(s)
+
+    async def _attempt_reconnect(self) -> None:
+        # An error that nats-py does not expect, of a half-written key file for example, would end the
+        # attempts in silence.
+        while not self.is_closed:
+            try:
+                await super()._attempt_reconnect()
+                break
+            except Exception as error:
+                await self._error_cb(error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _abort(self) -> None:
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+
+
+@contextlib.contextmanager
+def cancellable() -> Iterator[None]:
+    """Raise a cancellation that came inside the block and was swallowed there.
+
+    nats-py waits with ``asyncio.wait_for``, which on Python 3.11 prefers an answer that arrives in the
+    same turn of the event loop, and it swallows cancellations while it flushes: the task goes on, and
+    whoever cancelled it waits for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
