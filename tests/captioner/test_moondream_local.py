@@ -50,7 +50,7 @@ async def test_a_prompt_is_a_query() -> None:
 
 
 async def test_a_model_that_hangs_meets_the_deadline_and_keeps_only_its_own_thread() -> None:
-    async with MoondreamServer() as server, backend(server, deadline=0.3, concurrency=1) as model:
+    async with MoondreamServer() as server, backend(server, deadline=1.5, concurrency=1) as model:
         server.fault = Fault.HANG
         with pytest.raises(DeadlineError):
             await model.describe(frame(plain(RED)))
@@ -61,7 +61,7 @@ async def test_a_model_that_hangs_meets_the_deadline_and_keeps_only_its_own_thre
 
 
 async def test_frames_do_not_pile_up_behind_a_model_that_hangs() -> None:
-    async with MoondreamServer() as server, backend(server, deadline=0.3, concurrency=1) as model:
+    async with MoondreamServer() as server, backend(server, deadline=1.5, concurrency=1) as model:
         server.fault = Fault.HANG
         for _ in range(2):
             with pytest.raises(DeadlineError):

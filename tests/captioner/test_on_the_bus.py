@@ -78,7 +78,7 @@ async def test_a_frame_on_the_bus_becomes_a_caption_on_the_bus(bus: Bus) -> None
 
 
 async def test_a_hanging_model_frees_its_slot_and_the_frame_is_tried_again(bus: Bus) -> None:
-    async with MoondreamServer() as server, running(bus, server, deadline=0.5):
+    async with MoondreamServer() as server, running(bus, server, deadline=1.5):
         server.fail(Fault.HANG, times=1)
         await show(bus, frame(plain(BLUE)))
         assert (await next_caption(bus)).text == "a blue picture of 640 by 360 pixels"

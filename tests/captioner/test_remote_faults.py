@@ -33,6 +33,8 @@ KEY = "right-key"
 PATIENT = 30.0
 """Seconds of deadline where nothing is meant to take long: never reached, unless something is wrong."""
 SHORT = 0.3
+BEARABLE = 1.5
+"""The same where a good answer follows, which a busy machine must manage within it."""
 
 Setup = Callable[..., Any]
 
@@ -90,7 +92,10 @@ async def test_an_answer_that_never_ends_meets_the_deadline(setup: Setup, fault:
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.DRIP, Fault.RESET, Fault.HUGE])
 async def test_a_failed_exchange_frees_its_connection(setup: Setup, fault: Fault) -> None:
-    async with setup(deadline=SHORT if fault in (Fault.HANG, Fault.DRIP) else PATIENT) as (server, backend):
+    async with setup(deadline=BEARABLE if fault in (Fault.HANG, Fault.DRIP) else PATIENT) as (
+        server,
+        backend,
+    ):
         server.fault = fault
         # Twice as many as the pool has connections.
         failed = await asyncio.gather(
@@ -256,7 +261,7 @@ async def test_what_is_written_in_a_picture_comes_back_as_text(setup: Setup) -> 
 
 
 async def test_a_question_meets_the_same_limits(setup: Setup) -> None:
-    async with setup(deadline=SHORT) as (server, backend):
+    async with setup(deadline=BEARABLE) as (server, backend):
         server.fault = Fault.HANG
         with pytest.raises(DeadlineError):
             await backend.ask(frame(plain(RED)), "What is it?")
