@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from sightline.messages import Trigger
 
@@ -30,6 +30,11 @@ class StageWants(BaseModel):
     triggers: frozenset[Trigger] = Field(
         frozenset(Trigger), description="Frames of other triggers make no ticket for this stage."
     )
+
+    @field_serializer("triggers", when_used="json")
+    def _in_order(self, triggers: frozenset[Trigger]) -> list[Trigger]:
+        # A set has no order: the same wants would be other bytes each time.
+        return sorted(triggers)
 
 
 class VisionWorker(ABC):
