@@ -61,12 +61,20 @@ class AllRooms:
 
     async def _look(self) -> None:
         rooms = await self._server.rooms()
-        peopled = {room for room, people in rooms.items() if people > 0}
-        self._announced = {room: at for room, at in self._announced.items() if room in peopled}
-        renew = time.monotonic() - RENEW_SECONDS
-        for room in peopled.difference(self._held()):
-            if self._announced.get(room, renew) <= renew:
+        now, held = time.monotonic(), self._held()
+        self._announced = {room: at for room, at in self._announced.items() if room in rooms}
+        for room, people in rooms.items():
+            if room in held:
+                self._announced[room] = now
+            elif self._is_due(room, people, now):
                 try:
                     await self.announce(room)
                 except SightlineError as error:
                     log.debug("room_not_announced", reason=str(error))
+
+    def _is_due(self, room: str, people: int, now: float) -> bool:
+        announced = self._announced.get(room)
+        if announced is None:
+            # LiveKit counts people seconds late: a room that is new has somebody in it most likely.
+            return True
+        return people > 0 and now - announced >= RENEW_SECONDS
