@@ -59,10 +59,14 @@ def run(name: str, serve: Serve) -> None:
     second SIGTERM exits at once.
     """
     with explained(name):
-        settings, bus_settings = load(ServiceSettings), load(BusSettings)
-        logging.configure(settings, name)
-        tracing.configure(settings, name)
-        sys.exit(asyncio.run(_live(Service(name, settings, Bus(bus_settings, name)), serve)))
+        sys.exit(asyncio.run(_live(_prepared(name), serve)))
+
+
+def _prepared(name: str) -> Service:
+    settings, bus_settings = load(ServiceSettings), load(BusSettings)
+    logging.configure(settings, name)
+    tracing.configure(settings, name)
+    return Service(name, settings, Bus(bus_settings, name))
 
 
 def run_worker(stage: str, worker_class: type[VisionWorker] | None = None) -> None:
@@ -73,13 +77,15 @@ def run_worker(stage: str, worker_class: type[VisionWorker] | None = None) -> No
         worker_class: The class itself, where no package registers it.
     """
     with explained(stage):
-        found = worker_class or load_worker(stage)
+        service = _prepared(stage)
+        # Here, so that a bad setting of the worker's ends it now and not once the bus is up.
+        worker = (worker_class or load_worker(stage))()
+        runner = Runner(worker, stage, service.bus, service.health)
 
-    async def serve(service: Service) -> None:
-        runner = Runner(found(), stage, service.bus, service.health)
-        await runner.run(service.stopping, service.settings.drain_seconds)
+        async def serve(_service: Service) -> None:
+            await runner.run(service.stopping, service.settings.drain_seconds)
 
-    run(stage, serve)
+        sys.exit(asyncio.run(_live(service, serve)))
 
 
 @contextlib.contextmanager
