@@ -100,5 +100,7 @@ async def _streams(bus: Bus, settings: BusSettings) -> list[Finding]:
         return [fail("streams", str(error), mend if not isinstance(error, BusError) else "try again")]
     drifted = [change for change in changes if change.action == "differs"]
     if not drifted:
-        return [ok("streams", f"{len({change.stream for change in changes})}, as they should be")]
+        created = [change.stream for change in changes if change.action == "created"]
+        text = f"{len(changes)}, as they should be"
+        return [ok("streams", f"{text}; created just now: {', '.join(created)}" if created else text)]
     return [fail("streams", str(change), "`sightline init --apply` changes it") for change in drifted]
