@@ -61,14 +61,17 @@ def _go_bin() -> Path:
 
 
 @contextmanager
-def running_livekit(binary: Path) -> Iterator[LiveKitServer]:
+def running_livekit(binary: Path, port: int = 0) -> Iterator[LiveKitServer]:
     """Start a server, wait until it serves, and end it afterwards.
+
+    Args:
+        port: Where an earlier one was; 0 picks a free one.
 
     Raises:
         RuntimeError: It did not start; holds the end of its log.
     """
     with tempfile.TemporaryDirectory(prefix="sightline-livekit-") as folder:
-        port = free_port()
+        port = port or free_port()
         server = LiveKitServer(
             url=f"ws://{HOST}:{port}",
             api_key="testkey",

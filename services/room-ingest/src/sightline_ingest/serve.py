@@ -15,6 +15,7 @@ from sightline.health import Health
 from sightline.log import get_logger
 from sightline.service import Service
 from sightline.stages import StageRegistry
+from sightline_ingest import sdk_log
 from sightline_ingest.all_rooms import AllRooms
 from sightline_ingest.control import Control
 from sightline_ingest.fenced import FencedPublisher
@@ -57,6 +58,7 @@ async def ingest(bus: Bus, health: Health, stopping: asyncio.Event, settings: In
         bus: Ready.
         stopping: Set when the rooms are to be left.
     """
+    sdk_log.quiet()
     rooms = settings.rooms
     stages = StageRegistry(bus)
     async with (
