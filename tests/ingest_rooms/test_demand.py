@@ -174,6 +174,24 @@ async def test_the_simulcast_layer_that_is_asked_for_is_received(livekit: LiveKi
     assert streams() == 0
 
 
+async def test_a_subscription_that_is_withdrawn_at_any_moment_can_be_had_again(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async with Publisher(livekit, room) as alice:
+        await alice.camera()
+        async with subscription_to(livekit, room) as (subscription, widths):
+            for milliseconds in (0, 20, 50, 100, 200):
+                subscription.open(None)
+                await asyncio.sleep(milliseconds / 1000)
+                await subscription.close()
+                while not widths.empty():
+                    widths.get_nowait()
+                subscription.open(None)
+                await widths.get()
+                await subscription.close()
+    assert streams() == 0
+
+
 @asynccontextmanager
 async def subscription_to(
     livekit: LiveKitServer, room: str

@@ -25,6 +25,7 @@ STREAMS = Gauge("sightline_ingest_streams", "Video streams that are received and
 SUBSCRIPTIONS = Counter("sightline_ingest_subscriptions", "Times that a track was subscribed to.")
 
 CLOSE_SECONDS = 2.0
+ORDER_SECONDS = 0.05
 
 Quality: TypeAlias = rtc.VideoQuality.ValueType
 _DEGREES: dict[int, int] = {
@@ -108,6 +109,8 @@ class Subscription:
         if self._wanted:
             self._wanted = False
             self.publication.set_subscribed(False)
+            # The SDK sends each request by itself: the next one could overtake this one.
+            await asyncio.sleep(ORDER_SECONDS)
 
     async def _read(self, track: rtc.RemoteVideoTrack) -> None:
         stream = rtc.VideoStream(track, capacity=1)
