@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from sightline.bus.client import Client, cancellable
-from sightline.bus.credentials import credentials
+from sightline.bus.credentials import credentials, servers, shown
 from sightline.config import BusSettings
 from sightline.errors import BusClosedError, BusError, NotPermittedError, SettingsError, TooLargeError
 from sightline.log import get_logger
@@ -33,7 +33,6 @@ MAX_SUBJECT = 3_000
 MAX_UNSENT = 16 * 1024 * 1024
 """Bytes that wait for a server that takes nothing; more are refused, so that memory stays flat."""
 
-_SECRET = re.compile(r"//[^/@,]*@")
 _DENIED = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]+)\"", re.IGNORECASE)
 _HEADER_OVERHEAD = len(b"NATS/1.0\r\n\r\n")
 
@@ -55,7 +54,7 @@ class Connection:
             changed: Called after each change of state; must not raise nor block.
         """
         self.settings = settings
-        self.servers = _SECRET.sub("//", settings.url)
+        self.servers = shown(settings.url)
         self.problem = f"not connected to {self.servers} yet"
         self.closed = asyncio.Event()
         self.reconnects = 0
@@ -89,6 +88,8 @@ class Connection:
         known = await asyncio.to_thread(credentials, self.settings)
         try:
             await self._connect(known)
+        except SettingsError:
+            raise
         except Exception as error:
             # What is wrong with the server or the network is tried again in there.
             reason = f"{type(error).__name__}: {error}"
@@ -102,7 +103,7 @@ class Connection:
 
     async def _connect(self, known: dict[str, Any]) -> None:
         await self._client.connect(
-            servers=[url.strip() for url in self.settings.url.split(",")],
+            servers=servers(self.settings),
             name=self._name,
             error_cb=self._on_error,
             disconnected_cb=self._on_disconnected,

@@ -1,13 +1,44 @@
-"""What a NATS client shows the server, out of the settings."""
+"""Where the NATS servers are and what a client shows them, out of the settings."""
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sightline.config import BusSettings
 from sightline.errors import SettingsError
+
+_SECRET = re.compile(r"//[^/@,]*@")
+SCHEMES = ("nats", "tls", "ws", "wss")
+
+
+def servers(given: BusSettings) -> list[str]:
+    """The servers' URLs.
+
+    Raises:
+        SettingsError: One of them is none, which nats-py would try for ever.
+    """
+    urls = [url.strip() for url in given.url.split(",")]
+    for url in urls:
+        try:
+            parts = urlsplit(url if "//" in url else f"nats://{url}")
+            usable = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise SettingsError(
+                "NATS_URL: expected nats://host:port, or several of them separated by commas, "
+                f"got {shown(given.url)!r}"
+            )
+    return urls
+
+
+def shown(urls: str) -> str:
+    """URLs without users and passwords."""
+    return _SECRET.sub("//", urls)
 
 
 def credentials(given: BusSettings) -> dict[str, Any]:
