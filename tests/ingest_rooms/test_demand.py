@@ -124,7 +124,7 @@ async def test_the_agents_word_that_somebody_speaks_raises_the_rate(
         await want(bus, room)
         first = await watch.frame()
         await bus.send(Speaking(room=room, participant="alice", speaking=True))
-        assert (await next_timer(watch) - first.captured_at).total_seconds() < 30
+        assert (await next_timer(watch) - first.captured_at).total_seconds() < 15, "well before its time"
 
 
 async def test_a_speaker_whom_livekit_hears_is_sampled_faster(
@@ -141,7 +141,7 @@ async def test_a_speaker_whom_livekit_hears_is_sampled_faster(
         await want(bus, room)
         first = await watch.frame()
         await alice.speak()
-        assert (await next_timer(watch) - first.captured_at).total_seconds() < 30
+        assert (await next_timer(watch) - first.captured_at).total_seconds() < 15, "well before its time"
 
 
 async def test_a_change_of_scene_is_seen_in_a_track_that_is_watched(

@@ -12,9 +12,13 @@ import pytest
 from sightline import topology
 from sightline.bus import Bus
 from sightline.bus.queue import Taken
-from sightline.messages import RoomWanted
+from sightline.errors import BusError
+from sightline.messages import FrameInfo, RoomWanted, TrackEnded
+from sightline.stages import StageRegistry
+from sightline_ingest.fenced import FencedPublisher
 from sightline_ingest.lease import LAPSE_SECONDS, Lease
 from sightline_ingest.leases import Outcome, RoomLeases
+from support.frames import RED, frame, plain
 from support.nats_server import Server
 
 
@@ -152,6 +156,26 @@ async def test_a_lease_that_lay_unread_too_long_is_not_held_and_settles_nothing(
     await late.hand_back()
     await late.finish()
     assert not await wanted(bus, "demo"), "it is still somebody's"
+
+
+async def test_without_a_lease_nothing_is_published(bus: Bus) -> None:
+    await wanted(bus, "demo")
+    taken = await taken_by_another(bus)
+    shown = frame(plain(RED))
+
+    def publisher(asked_at: float) -> FencedPublisher:
+        return FencedPublisher(bus, StageRegistry(bus), Lease(taken, asked_at))
+
+    held, lapsed = publisher(time.monotonic()), publisher(time.monotonic() - LAPSE_SECONDS)
+    assert not lapsed.ready
+    with pytest.raises(BusError, match="the lease of this room has lapsed"):
+        await lapsed.publish(shown, ())
+    with pytest.raises(BusError, match="the lease of this room has lapsed"):
+        await lapsed.end(shown.track, 2)
+    assert await bus.newest((FrameInfo, TrackEnded), shown.subject) is None
+    assert held.ready
+    await held.publish(shown, ())
+    assert await bus.newest((FrameInfo, TrackEnded), shown.subject) is not None
 
 
 async def test_a_session_that_fails_does_not_end_the_others_and_its_room_comes_back(bus: Bus) -> None:
