@@ -34,6 +34,7 @@ MAX_UNSENT = 16 * 1024 * 1024
 """Bytes that wait for a server that takes nothing; more are refused, so that memory stays flat."""
 
 _DENIED = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]+)\"", re.IGNORECASE)
+_REFUSED = re.compile(r"authorization|authentication|credentials", re.IGNORECASE)
 _HEADER_OVERHEAD = len(b"NATS/1.0\r\n\r\n")
 
 
@@ -62,6 +63,7 @@ class Connection:
         self._changed = changed
         self._denied: dict[str, str] = {}
         self._lost_at = time.monotonic()
+        self._refused_at: float | None = None
         self._closing = False
         self._client = Client()
 
@@ -94,8 +96,18 @@ class Connection:
             # What is wrong with the server or the network is tried again in there.
             reason = f"{type(error).__name__}: {error}"
             raise SettingsError(f"NATS_URL {self.servers!r} or its credentials: {reason}") from error
+        self._refused_at = None
         self.problem = ""
         self._changed()
+
+    @property
+    def refused_for(self) -> float:
+        """Seconds since the server began to refuse the credential of a connection that was lost."""
+        return time.monotonic() - self._refused_at if self._refused_at is not None else 0.0
+
+    async def give_up(self) -> None:
+        """Close for good, where trying again with the same credential cannot help."""
+        await self._client.close()
 
     async def connect_again(self) -> None:
         """Another connection, with the same subscriptions."""
@@ -224,6 +236,8 @@ class Connection:
         if denied:
             self._note_denied(denied[1].lower(), denied[2])
         elif not self.connected:
+            if _REFUSED.search(str(error)) and self._refused_at is None:
+                self._refused_at = time.monotonic()
             self.problem = f"cannot reach NATS at {self.servers}: {str(error) or type(error).__name__}"
             log.debug("bus_error", error=repr(error))
             self._changed()
@@ -249,6 +263,7 @@ class Connection:
 
     async def _on_reconnected(self) -> None:
         self.reconnects += 1
+        self._refused_at = None
         self.problem = ""
         log.info("bus_reconnected", after=round(time.monotonic() - self._lost_at, 1))
         self._changed()

@@ -32,6 +32,10 @@ DENIED_PAUSE = 10.0
 """Seconds until a missing right is asked for again, on another connection: a subscription that was
 refused is not tried again on this one."""
 
+CREDENTIAL_SECONDS = 10.0
+"""Seconds that a credential may be refused after it was good: then another process has to read the new
+one. Key files are read again at each attempt."""
+
 DEAF = 4
 """So many looks without an answer, on a connection that seems to be there: try another one."""
 
@@ -89,6 +93,8 @@ class Keeper:
             self._refuse(error)
             return
         while not self._connection.closed.is_set():
+            if self._connection.refused_for > CREDENTIAL_SECONDS:
+                await self._connection.give_up()
             self._wake.clear()
             pause = await self._look()
             with contextlib.suppress(TimeoutError):
