@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sightline.stages import StageRegistry
-
 from sightline import subjects
 from sightline.bus import Bus
 from sightline.changes import Changes
 from sightline.errors import BusError, DecodeError
 from sightline.log import get_logger
 from sightline.messages import Caption, Frame, FrameInfo, Lane, Message, Ticket, Track, TrackEnded
+from sightline.stages import StageRegistry
 from sightline_ingest.metrics import FRAMES, TICKETS
 
 log = get_logger()
