@@ -19,6 +19,8 @@ PACKAGES = ("sightline", "sightline_ingest", "sightline_captioner", "sightline_e
 
 # File and functions that may block, and why.
 ALLOWED = (
+    # How structlog shows a traceback where nobody configured it, which is in tests.
+    ("rich/traceback.py", ("_render_stack",)),
     # A key of some hundred bytes, read again at each connection so that it can be rotated.
     ("nats/aio/client.py", ("_get_nkeys_seed", "get_user_seed", "get_user_jwt")),
     # A metric's lock is held for the time of one addition; another thread may just have it.
