@@ -124,4 +124,5 @@ class VisionFeed:
                 await self.say(participant, speaking=True)
             with contextlib.suppress(TimeoutError):
                 # At once when the bus came back: the announcement may be gone with its stream.
-                await asyncio.wait_for(self.bus.changes.after(self.bus.changes.version), WANT_SECONDS)
+                async with asyncio.timeout(WANT_SECONDS):
+                    await self.bus.changes.after(self.bus.changes.version)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from sightline.config import LiveKitSettings, load
 from sightline.messages import Source
-from sightline.service import Service, run
+from sightline.service import Service, explained, run
+from sightline_ingest.room_settings import RoomSettings
+from sightline_ingest.settings import SamplingSettings
 
 NAME = "room-ingest"
 
@@ -62,6 +65,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the service; exits."""
     given = parse(arguments)
+    with explained(NAME):
+        # A bad value ends it here, and not once the bus is up.
+        for settings in (
+            (SamplingSettings,) if given.source else (SamplingSettings, RoomSettings, LiveKitSettings)
+        ):
+            load(settings)
     run(NAME, lambda service: _serve(service, given))
 
 
