@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -112,10 +113,14 @@ async def _live(service: Service, serve: Serve) -> int:
     except SightlineError as error:
         log.error("service_failed", error=type(error).__name__, reason=str(error))
         return EXIT_FAILED
+    except Exception as error:
+        log.exception("service_failed", error=type(error).__name__)
+        return EXIT_FAILED
     finally:
         lag.cancel()
         await service.bus.close()
         await http.close()
+        _exit_after(LATE_SECONDS)
     log.info("service_stopped")
     return 0
 
@@ -131,7 +136,7 @@ async def _work(service: Service, serve: Serve) -> None:
             # An expired credential, for example. A new process reads the new one.
             raise BusClosedError(service.bus.problem)
         if overdue.done() and not work.done():
-            log.warning("drain_overdue")
+            raise SightlineError(f"work in hand took longer than SIGHTLINE_DRAIN_SECONDS={_drain(service):g}")
     finally:
         for task in (work, closed, overdue):
             task.cancel()
@@ -165,19 +170,39 @@ async def _wait_ready(bus: Bus) -> None:
 
 async def _overdue(service: Service) -> None:
     await service.stopping.wait()
-    await asyncio.sleep(service.settings.drain_seconds + LATE_SECONDS)
+    await asyncio.sleep(_drain(service) + LATE_SECONDS)
+
+
+def _drain(service: Service) -> float:
+    return service.settings.drain_seconds
 
 
 def _handle_signals(service: Service) -> None:
-    def stop() -> None:
-        if service.stopping.is_set():
-            os._exit(EXIT_FAILED)
+    loop = asyncio.get_running_loop()
+    told = False
+
+    def drain() -> None:
         log.info("service_stopping")
         service.stopping.set()
 
+    def stop(_number: int, _frame: object) -> None:
+        # Not the event loop's own handlers: a worker may have blocked the loop.
+        nonlocal told
+        if told:
+            os._exit(EXIT_FAILED)
+        told = True
+        _exit_after(_drain(service) + 3 * LATE_SECONDS)
+        loop.call_soon_threadsafe(drain)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(number, stop)
+        signal.signal(number, stop)
+
+
+def _exit_after(seconds: float) -> None:
+    """End the process then, whatever blocks its event loop or hangs in a thread of its own."""
+    timer = threading.Timer(seconds, os._exit, [EXIT_FAILED])
+    timer.daemon = True
+    timer.start()
 
 
 async def _watch_loop() -> None:
