@@ -31,6 +31,12 @@ def load_worker(stage: str) -> type[VisionWorker]:
             f"no worker is named {stage!r}; installed are: {', '.join(found) or 'none'}. "
             f"A package adds one with an entry point in the group {GROUP!r}"
         )
+    # An editable package can be listed twice, with the same value.
+    claims = sorted({entry.value for entry in entry_points(group=GROUP, name=stage)})
+    if len(claims) > 1:
+        raise SettingsError(
+            f"several packages have a worker named {stage!r}: {', '.join(claims)}; remove one"
+        )
     try:
         loaded = found[stage].load()
     except Exception as error:
