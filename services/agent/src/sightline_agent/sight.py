@@ -1,0 +1,195 @@
+"""What the turns of one session are shown, whoever's class the agent is: ``VisionAgent`` or anybody's.
+
+Opened with the session, it keeps eyes on the session's room, shows each turn what is in view, and
+records what the turn was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import Agent, AgentSession, FlushSentinel, UserStateChangedEvent, get_job_context
+from livekit.agents.llm import ChatChunk, ChatContext
+from livekit.agents.utils import is_given
+
+from sightline.bus import Bus
+from sightline.log import get_logger
+from sightline.messages import TurnRecord
+from sightline_agent.eyes import Eyes
+from sightline_agent.look import (
+    Look,
+    compose,
+    continues_with_tools,
+    is_new,
+    last_user_message,
+    look,
+    remember,
+)
+from sightline_agent.records import TurnClock
+from sightline_agent.settings import AgentSettings
+
+log = get_logger()
+
+Chunk = ChatChunk | str | FlushSentinel
+
+
+class Sight:
+    """Sees for one session, from ``open`` to ``close``.
+
+    Args:
+        settings: How it sees.
+        bus: A started bus that the caller closes; by default one of its own, from ``NATS_*``.
+        room: The room to see; by default the one that the session is in.
+        on_turn: Called with the record of each turn, which is also published.
+    """
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        bus: Bus | None = None,
+        room: str = "",
+        on_turn: Callable[[TurnRecord], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.eyes: Eyes | None = None
+        self._bus = bus
+        self._room_name = room
+        self._on_turn = on_turn
+        self._session: AgentSession[Any] | None = None
+        self._looked: tuple[str, Look] | None = None
+
+    def open(self, session: AgentSession[Any]) -> Eyes | None:
+        """Begin to see. Returns at once, whatever the bus does; opening twice is once.
+
+        Returns:
+            Its eyes; None while the name of the room is not known, which it is once connected, and
+            when its mode is `off`.
+        """
+        if self.eyes is not None or self.settings.mode == "off":
+            return self.eyes
+        self._session = session
+        self._room_name = self._room_name or self._find_room()
+        if self._room_name:
+            self.eyes = Eyes(self._room_name, self.settings, self._bus)
+            self.eyes.start()
+            session.on("user_state_changed", self._on_user_state)
+            session.on("close", self._on_session_close)
+        return self.eyes
+
+    async def close(self) -> None:
+        """See no more. Bounded; never raises."""
+        eyes, self.eyes = self.eyes, None
+        if eyes is not None and self._session is not None:
+            self._session.off("user_state_changed", self._on_user_state)
+            self._session.off("close", self._on_session_close)
+            await eyes.close()
+
+    def see(self, chat_ctx: ChatContext, agent: Agent) -> tuple[ChatContext, TurnClock]:
+        """The conversation as the model is sent it, and the clock of this turn.
+
+        Args:
+            chat_ctx: The conversation, which stays as it is.
+            agent: Whose turn it is.
+        """
+        session = agent.session
+        eyes = self.open(session)
+        message = last_user_message(chat_ctx)
+        sight: Look | None = None
+        if eyes is not None and message is not None:
+            if is_new(message):
+                sight = look(eyes.context, eyes.now(), self.settings, self._speaker())
+                remember(message, sight)
+                self._looked = (message.id, sight)
+            elif self._looked and self._looked[0] == message.id and continues_with_tools(chat_ctx):
+                sight = self._looked[1]
+        record = TurnRecord(
+            room=eyes.room if eyes else self._room_name,
+            question=(message.raw_text_content or "") if message else "",
+            mode=self.settings.mode,
+            shown=sight.shown if sight else (),
+            blind=self._blind(),
+            model=_model_name(agent),
+        )
+        return compose(chat_ctx, message, sight), TurnClock(record)
+
+    def tell(self, clock: TurnClock, sent: ChatContext, error: str) -> None:
+        """The turn is over: publish what it was.
+
+        Args:
+            sent: The conversation as the model was sent it.
+            error: Why there is no answer, or not all of it.
+        """
+        try:
+            record = clock.finish(sent, error)
+            if self.eyes is not None:
+                self.eyes.tell(record)
+            if self._on_turn is not None:
+                self._on_turn(record)
+        except Exception:
+            # The answer is given; a record of it is not worth failing for.
+            log.exception("turn_not_recorded")
+
+    def _blind(self) -> str:
+        """Why it does not see; empty when it does, or is not meant to."""
+        if self.settings.mode == "off":
+            return ""
+        return self.eyes.problem if self.eyes else "the agent is in no room yet"
+
+    def _find_room(self) -> str:
+        job = get_job_context(required=False)
+        if job is not None and job.job.room.name:
+            return job.job.room.name
+        room, session = self._room(), self._session
+        if room is None or session is None:
+            return ""
+        if not room.isconnected():
+            room.once("connection_state_changed", lambda _: self.open(session))
+        return room.name
+
+    def _speaker(self) -> str:
+        """The identity of whoever the agent talks with; empty without a room."""
+        if self._session is None:
+            return ""
+        try:
+            participant = self._session.room_io.linked_participant
+        except RuntimeError:
+            return ""
+        return participant.identity if participant is not None else ""
+
+    def _room(self) -> rtc.Room | None:
+        if self._session is None:
+            return None
+        try:
+            return self._session.room_io.room
+        except RuntimeError:
+            return None
+
+    def _on_user_state(self, event: UserStateChangedEvent) -> None:
+        """As soon as the user speaks: look now, so that the caption is there when the turn ends."""
+        eyes, speaker = self.eyes, self._speaker()
+        if eyes is None or not speaker:
+            return
+        speaking = event.new_state == "speaking"
+        eyes.say(speaker, speaking)
+        if speaking and self.settings.capture_on_speech:
+            eyes.look([speaker], "the user began to speak")
+
+    def _on_session_close(self, _: object) -> None:
+        # Only where nobody closed it there is still something to close.
+        eyes, self.eyes = self.eyes, None
+        if eyes is not None:
+            closing = asyncio.create_task(eyes.close())
+            _CLOSING.add(closing)
+            closing.add_done_callback(_CLOSING.discard)
+
+
+_CLOSING: set[asyncio.Task[None]] = set()
+"""Tasks need a reference from somewhere until they are done."""
+
+
+def _model_name(agent: Agent) -> str:
+    model = agent.llm if is_given(agent.llm) else agent.session.llm
+    return model.model if model is not None else ""
