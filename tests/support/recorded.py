@@ -23,7 +23,8 @@ class Recorded:
 
     Attributes:
         headers: Names in lower case.
-        body: The JSON body; also by index: ``request["length"]``.
+        body: The JSON body, or the fields of a form, files as bytes; also by index:
+            ``request["length"]``.
         images: The pictures of the request, as they were encoded.
     """
 
@@ -60,10 +61,20 @@ class Recorded:
 
 
 async def record(request: web.Request) -> Recorded:
-    raw = await request.read()
-    body = json.loads(raw) if raw else {}
+    body = await _body(request)
     headers = {name.lower(): value for name, value in request.headers.items()}
     return Recorded(request.method, request.path, headers, body, _images(body))
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    if request.content_type == "multipart/form-data":
+        form = await request.post()
+        return {
+            name: value.file.read() if isinstance(value, web.FileField) else value
+            for name, value in form.items()
+        }
+    raw = await request.read()
+    return json.loads(raw) if raw else {}
 
 
 def _images(body: dict[str, Any]) -> list[bytes]:
