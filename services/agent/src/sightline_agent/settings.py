@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from sightline.config import Settings
 
-Mode = Literal["captions", "images", "both", "off"]
+Mode = Literal["captions", "images", "both", "realtime", "off"]
 
 CAPTION_FIELDS = frozenset({"who", "source", "age", "text", "stage", "model"})
 
@@ -40,7 +40,8 @@ class AgentSettings(Settings):
 
     mode: Mode = Field(
         "captions",
-        description="What a turn is shown: `captions` (for models that cannot see), `images`, `both`, `off`.",
+        description="What a turn is shown: `captions` (for models that cannot see), `images`, `both`, "
+        "`realtime` (a realtime model is shown the video itself), `off`.",
     )
     max_caption_age: float = Field(
         15.0, gt=0, description="Seconds after which a caption or image is not what is in view any more."

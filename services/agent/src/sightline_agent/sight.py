@@ -50,13 +50,14 @@ class Sight:
         self,
         settings: AgentSettings,
         bus: Bus | None = None,
-        room: str = "",
+        room: str | rtc.Room = "",
         on_turn: Callable[[TurnRecord], None] | None = None,
     ) -> None:
         self.settings = settings
         self.eyes: Eyes | None = None
         self._bus = bus
-        self._room_name = room
+        self._room_name = room if isinstance(room, str) else ""
+        self._given_room = None if isinstance(room, str) else room
         self._on_turn = on_turn
         self._session: AgentSession[Any] | None = None
         self._looked: tuple[str, Look] | None = None
@@ -87,7 +88,7 @@ class Sight:
             self._session.off("close", self._on_session_close)
             await eyes.close()
 
-    def see(self, chat_ctx: ChatContext, agent: Agent) -> tuple[ChatContext, TurnClock]:
+    async def see(self, chat_ctx: ChatContext, agent: Agent) -> tuple[ChatContext, TurnClock]:
         """The conversation as the model is sent it, and the clock of this turn.
 
         Args:
@@ -160,8 +161,8 @@ class Sight:
         return participant.identity if participant is not None else ""
 
     def _room(self) -> rtc.Room | None:
-        if self._session is None:
-            return None
+        if self._given_room is not None or self._session is None:
+            return self._given_room
         try:
             return self._session.room_io.room
         except RuntimeError:

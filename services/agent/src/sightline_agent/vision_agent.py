@@ -67,7 +67,7 @@ class VisionAgent(Agent):
         self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
     ) -> AsyncGenerator[Chunk, None]:
         """Ask the model, showing it what is in view. Called once a turn, and after each tool."""
-        sent, clock = self.sight.see(chat_ctx, self)
+        sent, clock = await self.sight.see(chat_ctx, self)
         error = "cancelled"
         try:
             async for chunk in Agent.default.llm_node(self, sent, tools, model_settings):
