@@ -137,6 +137,11 @@ class VisionContext:
         """The identities with a track that is not over, the most recently updated last."""
         return list(dict.fromkeys(key[0] for key, view in self._tracks.items() if view.alive))
 
+    @property
+    def in_view(self) -> list[FrameInfo]:
+        """The newest frame of each track that is not over, the most recently updated last."""
+        return [newest for view in self._tracks.values() if (newest := view.newest) is not None]
+
     def _captions(self, now: datetime) -> tuple[list[Seen[Caption]], list[Seen[Caption]]]:
         """What is in view, and the rest."""
         current: list[Seen[Caption]] = []

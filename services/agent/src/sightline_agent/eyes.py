@@ -17,7 +17,7 @@ from sightline.changes import Changes
 from sightline.config import BusSettings, load
 from sightline.errors import NotPermittedError, SightlineError, TopologyError
 from sightline.log import get_logger
-from sightline.messages import TurnRecord
+from sightline.messages import FrameInfo, TurnRecord
 from sightline_agent.context import VisionContext
 from sightline_agent.feed import VisionFeed
 from sightline_agent.records import fitting
@@ -77,6 +77,11 @@ class Eyes:
         return self.context.room
 
     @property
+    def bus(self) -> Bus | None:
+        """What they see with; None while there is none. It may be away."""
+        return self._bus
+
+    @property
     def problem(self) -> str:
         """Why nothing new is seen; empty when all is well."""
         if self._bus is None:
@@ -92,6 +97,11 @@ class Eyes:
         for participant in participants:
             if self._feed is not None:
                 self._errand(("look", participant), self._feed.capture(participant, reason))
+
+    async def capture(self, participant: str, reason: str) -> tuple[FrameInfo, ...]:
+        """Ask for a fresh frame of each track of somebody, and wait for these; none where nobody answers."""
+        reply = await self._feed.capture(participant, reason) if self._feed is not None else None
+        return reply.frames if reply is not None else ()
 
     def say(self, participant: str, speaking: bool) -> None:
         """Tell the sources that somebody began or stopped to speak. Returns at once."""

@@ -20,6 +20,7 @@ from sightline.bus.feed import Feed, History, newest_received
 from sightline.bus.jetstream import JetStream, SlotTakenError
 from sightline.bus.keeper import Keeper
 from sightline.bus.received import Received, parse
+from sightline.bus.stored import read_stored
 from sightline.changes import Changes
 from sightline.config import BusSettings
 from sightline.errors import BusClosedError, BusError, DecodeError, TopologyError
@@ -259,6 +260,19 @@ class Bus:
         """
         repair = self._keeper.repair
         return Feed(self._jetstream, stream.name, subject, tuple(types), headers_only, history, repair).read()
+
+    def stored(
+        self, stream: topology.Stream, subject: str, types: Sequence[type[M]], since: datetime | None = None
+    ) -> AsyncGenerator[Received[M], None]:
+        """Read what a stream holds now, oldest first; ends there.
+
+        Args:
+            since: Only what was stored from then on.
+
+        Raises:
+            BusError: Not all of it could be read.
+        """
+        return read_stored(self._jetstream, stream.name, subject, tuple(types), since)
 
     def queue(self, queue: topology.Queue) -> work.WorkQueue:
         """A puller of a shared work queue; one per slot that works."""

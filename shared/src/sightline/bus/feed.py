@@ -36,7 +36,7 @@ _POLICIES: dict[History, str] = {"newest": "last_per_subject", "all": "all", "ne
 M = TypeVar("M", bound=Message)
 
 
-class _BrokenError(Exception):
+class BrokenError(Exception):
     """This consumer will deliver nothing more, or skipped something."""
 
 
@@ -87,7 +87,7 @@ class Feed:
                         yield received
             except BusClosedError:
                 raise
-            except (_BrokenError, BusError) as problem:
+            except (BrokenError, BusError) as problem:
                 if isinstance(problem, ApiError) and problem.err_code == STREAM_NOT_FOUND:
                     self._repair()
                 log.debug("feed_again", stream=self._stream, subject=self._subject, reason=str(problem))
@@ -104,7 +104,7 @@ class Feed:
             consumer = await self._create_consumer(inbox)
             if self._at.sequence:
                 await self._check_same_stream()
-            async for message in _deliveries(messages, connection):
+            async for message in deliveries(messages, connection):
                 received = self._parse(message)
                 if received is not None:
                     yield received
@@ -144,7 +144,7 @@ class Feed:
         """A stream made anew between two requests would be read from a sequence that it has not yet."""
         info = await self._jetstream.api(f"STREAM.INFO.{self._stream}")
         if info["created"] != self._at.created:
-            raise _BrokenError("the stream is another")
+            raise BrokenError("the stream is another")
 
     async def _delete_consumer(self, name: str) -> None:
         # A courtesy: the server forgets it after its inactive_threshold anyway.
@@ -165,11 +165,11 @@ class Feed:
         return Received(parsed, delivered.timestamp, message.subject, message.headers or {})
 
 
-async def _deliveries(messages: asyncio.Queue[Msg], connection: Connection) -> AsyncGenerator[Msg, None]:
+async def deliveries(messages: asyncio.Queue[Msg], connection: Connection) -> AsyncGenerator[Msg, None]:
     """The messages of one consumer, each once, none missing; flow control and heartbeats answered.
 
     Raises:
-        _BrokenError: A gap, silence, or another connection.
+        BrokenError: A gap, silence, or another connection.
     """
     count, silent, connections = 0, 0, connection.reconnects
     while True:
@@ -180,10 +180,10 @@ async def _deliveries(messages: asyncio.Queue[Msg], connection: Connection) -> A
         except TimeoutError:
             silent += 1
             if silent >= MISSED:
-                raise _BrokenError("no sign of life from the consumer") from None
+                raise BrokenError("no sign of life from the consumer") from None
             message = None
         if connection.reconnects != connections:
-            raise _BrokenError("the connection is another")
+            raise BrokenError("the connection is another")
         if message is None:
             continue
         silent = 0
@@ -191,11 +191,11 @@ async def _deliveries(messages: asyncio.Queue[Msg], connection: Connection) -> A
         if headers.get("Status") == "100":
             await _answer(connection, message)
             if int(headers.get("Nats-Last-Consumer", count)) > count:
-                raise _BrokenError("messages were lost on the way")
+                raise BrokenError("messages were lost on the way")
             continue
         number = message.metadata.sequence.consumer
         if number != count + 1:
-            raise _BrokenError(f"expected delivery {count + 1}, got {number}")
+            raise BrokenError(f"expected delivery {count + 1}, got {number}")
         count = number
         yield message
 

@@ -1,0 +1,100 @@
+"""What a stream holds now: read once, from the oldest to the newest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any
+
+from nats.aio.msg import Msg
+
+from sightline.bus.connection import end
+from sightline.bus.feed import HEARTBEAT, BrokenError, deliveries
+from sightline.bus.jetstream import JetStream
+from sightline.bus.received import Received, parse
+from sightline.errors import BusError, DecodeError, SightlineError
+from sightline.log import get_logger
+from sightline.messages import Message
+
+log = get_logger()
+
+
+async def read_stored(
+    jetstream: JetStream,
+    stream: str,
+    subject: str,
+    types: tuple[type[Message], ...],
+    since: datetime | None = None,
+) -> AsyncGenerator[Received[Any], None]:
+    """The messages of a subject, oldest first, to the one that is the newest now.
+
+    Messages that do not parse are logged and skipped.
+
+    Args:
+        since: Only what was stored from then on.
+
+    Raises:
+        BusError: Not all of it could be read.
+    """
+    connection = jetstream.connection
+    inbox = connection.client.new_inbox() if connection.connected else ""
+    messages: asyncio.Queue[Msg] = asyncio.Queue()
+    subscription = await connection.subscribe(inbox or subject, cb=messages.put)
+    consumer = ""
+    try:
+        created = await jetstream.api(f"CONSUMER.CREATE.{stream}", _config(stream, subject, inbox, since))
+        consumer = created["name"]
+        # Some may be on their way already.
+        left = created["num_pending"] + created["delivered"]["consumer_seq"]
+        if left:
+            async with aclosing(deliveries(messages, connection)) as delivered:
+                async for message in delivered:
+                    left -= 1
+                    if (received := _received(stream, types, message)) is not None:
+                        yield received
+                    if left <= 0 or not message.metadata.num_pending:
+                        return
+    except BrokenError as error:
+        raise BusError(f"what {stream} holds could not be read: {error}") from error
+    finally:
+        await end(subscription)
+        if consumer:
+            await _delete(jetstream, stream, consumer)
+
+
+def _config(stream: str, subject: str, inbox: str, since: datetime | None) -> dict[str, Any]:
+    start = {"deliver_policy": "all"}
+    if since is not None:
+        start = {"deliver_policy": "by_start_time", "opt_start_time": since.isoformat()}
+    config: dict[str, Any] = {
+        **start,
+        "ack_policy": "none",
+        "deliver_subject": inbox,
+        "filter_subject": subject,
+        "flow_control": True,
+        "idle_heartbeat": round(HEARTBEAT * 1e9),
+        "inactive_threshold": round(30 * 1e9),
+        "max_deliver": 1,
+        "mem_storage": True,
+        "num_replicas": 1,
+    }
+    return {"stream_name": stream, "config": config}
+
+
+def _received(stream: str, types: tuple[type[Message], ...], message: Msg) -> Received[Any] | None:
+    try:
+        parsed = parse(types, message.headers, message.data)
+    except DecodeError as error:
+        log.warning("message_skipped", stream=stream, reason=str(error))
+        return None
+    return Received(parsed, message.metadata.timestamp, message.subject, message.headers or {})
+
+
+async def _delete(jetstream: JetStream, stream: str, consumer: str) -> None:
+    # A courtesy: the server forgets it after its inactive_threshold anyway.
+    try:
+        await jetstream.connection.publish(f"$JS.API.CONSUMER.DELETE.{stream}.{consumer}", b"", {})
+    except SightlineError as error:
+        log.debug("reader_left", stream=stream, reason=str(error))
