@@ -136,6 +136,7 @@ async def test_a_frozen_server_costs_neither_memory_nor_the_connection_and_fresh
     assert found.message == fresh
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 async def test_what_a_frozen_server_did_not_take_is_not_sent_when_it_goes_on(nats: Server, bus: Bus) -> None:
     nats.pause()
@@ -171,15 +172,16 @@ async def test_a_server_that_froze_with_its_buffers_full_is_left_for_another() -
                 first.resume()
 
 
-async def test_a_connection_that_nobody_reads_any_more_is_replaced(bus: Bus) -> None:
-    generation = bus.generation
-    # As a raising callback of nats-py leaves it: `connected`, and deaf.
-    bus._connection.client._reading_task.cancel()
-    bus._connection.client._ping_interval_task.cancel()
-    await until(bus, lambda: not bus.ready)
-    assert bus.connected
-    await until_back(bus, generation)
-    await bus.publish(picture(1))
+async def test_a_connection_that_nobody_reads_any_more_is_replaced(nats: Server) -> None:
+    async with Bus.open(BusSettings(url=nats.url, request_timeout=0.3), name="test") as bus:
+        generation = bus.generation
+        # As a raising callback of nats-py leaves it: `connected`, and deaf.
+        bus._connection.client._reading_task.cancel()
+        bus._connection.client._ping_interval_task.cancel()
+        await until(bus, lambda: not bus.ready)
+        assert bus.connected
+        await until_back(bus, generation)
+        await bus.publish(picture(1))
 
 
 @pytest.mark.faults

@@ -63,11 +63,11 @@ async def test_each_message_goes_to_one_puller(bus: Bus) -> None:
 
 
 async def test_kept_work_stays_and_work_that_is_not_kept_goes_to_another_after_ack_wait(bus: Bus) -> None:
-    short = Queue(topology.WORK.name, "short", QUEUE.filter_subject, ack_wait=3.0)
+    short = Queue(topology.WORK.name, "short", QUEUE.filter_subject, ack_wait=2.0)
     await bus.offer(ticket())
     async with pulling(bus.queue(short)) as mine, pulling(bus.queue(short)) as other:
         taken = await take(mine)
-        for _ in range(4):  # a second each
+        for _ in range(3):  # a second each
             assert await other.take() is None
             await taken.keep()
         again = await take(other)

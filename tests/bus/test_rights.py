@@ -120,7 +120,10 @@ async def test_a_puller_without_the_right_to_its_queue_says_so(guarded: Guarded)
 
 
 @pytest.mark.parametrize("denied", ['publish: {deny: "$JS.API.>"}', 'subscribe: {deny: "_INBOX.>"}'])
-async def test_a_right_that_is_granted_later_is_found(guarded: Guarded, denied: str) -> None:
+async def test_a_right_that_is_granted_later_is_found(
+    guarded: Guarded, denied: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.bus.keeper.DENIED_PAUSE", 1.0)
     await guarded.reload(denied)
     async with started(guarded.worker) as bus:
         await until(bus, lambda: "may not" in bus.problem)
@@ -140,7 +143,10 @@ async def test_a_refused_password_is_no_end_and_the_right_one_is_found(guarded: 
         assert bus._connection.refused_for == 0  # or it would give up on a good connection
 
 
-async def test_a_user_that_is_removed_ends_the_connection_for_good_and_says_why(guarded: Guarded) -> None:
+async def test_a_user_that_is_removed_ends_the_connection_for_good_and_says_why(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.bus.keeper.CREDENTIAL_SECONDS", 1.0)
     async with Bus.open(guarded.worker, name="worker") as bus:
         await guarded.reload(None)
         await until(bus, lambda: "for good" in bus.problem)

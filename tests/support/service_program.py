@@ -35,10 +35,9 @@ async def block(service: Service) -> None:
 
 async def hang_in_a_thread(service: Service) -> None:
     """Leave a thread behind that never ends."""
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
     log.info("working")
-    never = asyncio.create_task(asyncio.to_thread(time.sleep, 3600))
     await service.stopping.wait()
-    never.cancel()
 
 
 async def fail(service: Service) -> None:
