@@ -10,7 +10,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from livekit.agents import Agent
 from livekit.agents.llm import ChatContext, ChatMessage
 
 from sightline.bus import Bus
@@ -80,3 +79,31 @@ async def test_a_spoken_turn_carries_what_was_in_view_as_the_user_spoke(
     assert '"a blue book"' in users_words(second)[1]
     assert '"a red mug"' not in users_words(second)[1]
     assert [record.question for record in records] == [WHAT, BEFORE]
+    assert [request.participant for request in alices.asked] == ["alice", "alice"]
+
+
+async def test_typed_turns_and_replies_of_its_own_carry_what_is_in_view(
+    livekit: LiveKitServer, bus: Bus, voice: VoiceServer
+) -> None:
+    room = "typed and told"
+    agent = VisionAgent(instructions="Be brief.", vision=hearing(voice), bus=bus)
+    async with asyncio.timeout(90), camera(bus, room) as alices:
+        async with call(livekit, room, agent, voice, hearing(voice)) as talk:
+            await alices.shows("a red mug")
+            await talk.sees("a red mug")
+            await talk.type(WHAT)
+            await alices.shows("a blue book")
+            await talk.sees("a blue book")
+            talk.session.generate_reply(user_input=BEFORE)
+            await talk.answered()
+            await alices.shows("a green plant")
+            await talk.sees("a green plant")
+            talk.session.generate_reply(instructions="Say what you see.")
+            await talk.answered()
+    typed, told, own = voice.turns
+    assert '"a red mug"' in users_words(typed)[-1]
+    assert users_words(told)[0] == users_words(typed)[0]
+    assert '"a blue book"' in users_words(told)[-1]
+    assert users_words(own)[:2] == users_words(told)
+    assert own.text.count('"a green plant"') == 1
+    assert all("camera" not in message["content"] for message in own.messages if message["role"] == "system")
