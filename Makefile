@@ -4,6 +4,8 @@
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
+# Tests wait more than they work. A file's tests stay together: some share a LiveKit server.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format bench
@@ -15,8 +17,8 @@ help: ## What can be made
 demo: $(INSTALLED) ## A clip, its captions, and a turn that knows them; ARGS='--seconds 20 --json'
 	$(BIN)/sightline demo $(ARGS)
 
-test: $(INSTALLED) ## All tests; ARGS='tests/bus -k pause'
-	$(BIN)/pytest $(ARGS)
+test: $(INSTALLED) ## All tests; ARGS='tests/bus -k pause', WORKERS=0 for one after another
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) types ## Style, the import law, and types
 	$(BIN)/ruff check .
