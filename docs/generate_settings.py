@@ -33,6 +33,7 @@ CLASSES = (
     "sightline_agent.settings:AgentSettings",
     "sightline_agent.settings:OpenAISettings",
     "sightline_agent.settings:WorkerSettings",
+    "sightline_agent.tools.settings:ToolSettings",
 )
 """Every settings class of the project, in the order of the table."""
 

@@ -14,6 +14,7 @@ from sightline.bus import Bus
 from sightline.messages import TurnRecord
 from sightline_agent.models import LanguageModel, connect_options, language_model
 from sightline_agent.settings import AgentSettings
+from sightline_agent.tools import configured_tools
 from sightline_agent.vision_agent import VisionAgent
 
 FIRST_SIGHT = 10.0
@@ -40,6 +41,7 @@ class TextSession:
             bus=bus,
             room=room,
             on_turn=self._records.append,
+            tools=configured_tools(),
         )
 
     async def __aenter__(self) -> Self:
