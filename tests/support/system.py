@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from sightline.embedded import tethered
 from support.livekit_server import LiveKitServer
@@ -25,6 +26,7 @@ STARTED = {
     # A room that is made before this is never offered to it.
     AGENT: "registered worker",
 }
+EXAMPLES = Path(__file__).parents[2] / "examples"
 START_SECONDS = 90
 STOP_SECONDS = 30
 
@@ -46,15 +48,24 @@ class System:
 
     async def start(self, module: tuple[str, ...], **settings: str) -> Process:
         """Start a service, and wait until it has; it is stopped with the system."""
-        return await self._stack.enter_async_context(_running(module, self._environment | settings))
+        return await self._run(("-m", *module), STARTED[module], settings)
+
+    async def example(self, name: str, *arguments: str, **settings: str) -> Process:
+        """Start one of the examples, a worker; otherwise as ``start``."""
+        return await self._run((str(EXAMPLES / name), *arguments), STARTED[AGENT], settings)
+
+    async def _run(self, python: tuple[str, ...], until: str, settings: dict[str, str]) -> Process:
+        return await self._stack.enter_async_context(_running(python, until, self._environment | settings))
 
 
 @asynccontextmanager
-async def _running(module: tuple[str, ...], environment: dict[str, str]) -> AsyncIterator[Process]:
-    command = tethered(sys.executable, "-m", *module)
+async def _running(
+    python: tuple[str, ...], until: str, environment: dict[str, str]
+) -> AsyncIterator[Process]:
+    command = tethered(sys.executable, *python)
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=STDOUT)
-    lines, started = [f"--- {module[0]}\n"], asyncio.Event()
-    reading = asyncio.create_task(_read(process, lines, STARTED[module], started))
+    lines, started = [f"--- {' '.join(python)}\n"], asyncio.Event()
+    reading = asyncio.create_task(_read(process, lines, until, started))
     try:
         await asyncio.wait_for(started.wait(), START_SECONDS)
         yield process
