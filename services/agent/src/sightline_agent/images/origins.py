@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Self
 
 from yarl import URL
 
+_HOST = re.compile(r"[\w.:-]+")
 _EXPECTED = "expected a host such as cdn.example.com, *.example.com or http://host:8080"
 
 
@@ -37,7 +39,7 @@ class Origin:
             host, port = "", None
         if not host or port is None or url.scheme not in ("https", "http") or url.path not in ("", "/"):
             raise ValueError(f"{_EXPECTED}, got {entry!r}")
-        if "*" in host or url.user or url.query_string or url.fragment:
+        if not _HOST.fullmatch(host) or url.user or url.query_string or url.fragment:
             raise ValueError(f"{_EXPECTED}, got {entry!r}")
         return cls(url.scheme, host.lower().rstrip("."), port, wild)
 
