@@ -17,13 +17,13 @@ from livekit import rtc
 from sightline import topology
 from sightline.bus import Bus
 from sightline.messages import Caption, EncodedImage
-from support.agents import completions, users_words
+from support.agents import agent_listens, completions, users_words
 from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
 from support.model_servers import MoondreamServer, OpenAIServer
 from support.nats_server import Server
 from support.scenes import BLUE, GREEN, RED, scene
-from support.stage import Stored, stored
+from support.stage import stored
 from support.system import AGENT, CAPTIONER, ENCODER, INGEST, System, running_system
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
@@ -50,29 +50,6 @@ async def whole_system(
         yield system
 
 
-async def agent_listens(room: rtc.Room) -> None:
-    """Wait until the agent is in the room and takes text."""
-    changed = asyncio.Event()
-    for event in ("participant_connected", "participant_attributes_changed"):
-        room.on(event, lambda *_: changed.set())
-    while not any(
-        "listening" in other.attributes.get("lk.agent.state", "")
-        for other in room.remote_participants.values()
-    ):
-        changed.clear()
-        await changed.wait()
-
-
-async def captioned(found: Stored, colour: str) -> Caption:
-    """Wait until the newest caption is of this colour."""
-    count = 1
-    while True:
-        newest: Caption = (await found.has(count))[-1]
-        if colour in newest.text:
-            return newest
-        count = len(found.messages) + 1
-
-
 async def ask(room: rtc.Room, model: OpenAIServer, question: str) -> str:
     """Type to the agent; what the model then read as the user's turn."""
     before = len(completions(model))
@@ -97,7 +74,7 @@ async def test_the_models_request_holds_the_caption_of_what_was_shown_last(
         await alice.camera()
         for colour in ("red", "blue", "green"):
             alice.show(scene(COLOURS[colour]))
-            caption = await captioned(found, colour)
+            caption = await found.says(colour)
             await asyncio.wait_for(agent_listens(alice.room), 60)
             words = await ask(alice.room, model, f"Which wall, not {colour}?")
             assert f"a {colour} wall" in words
@@ -118,10 +95,10 @@ async def test_a_restarted_bus_costs_nothing_but_time(nats: Server, bus: Bus, li
     ):
         await bob.camera()
         bob.show(scene(RED))
-        await captioned(found, "red")
+        await found.says("red")
         await nats.kill()
         await nats.start()
         bob.show(scene(BLUE))
-        await captioned(found, "blue")
+        await found.says("blue")
         await asyncio.wait_for(agent_listens(bob.room), 60)
         assert "a blue wall" in await ask(bob.room, model, "Which wall?")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+from livekit import rtc
 
 from sightline.bus import Bus
 from sightline.messages import Caption, EncodedImage
@@ -58,3 +61,16 @@ async def seen(session: TextSession, bus: Bus, *messages: Caption | EncodedImage
 def now_shows(bus: Bus, text: str, sequence: int = 1) -> Caption:
     """A caption of this moment."""
     return caption(frame(sequence, bus.now()), text)
+
+
+async def agent_listens(room: rtc.Room) -> None:
+    """Wait until the agent is in the room and takes text."""
+    changed = asyncio.Event()
+    for event in ("participant_connected", "participant_attributes_changed"):
+        room.on(event, lambda *_: changed.set())
+    while not any(
+        "listening" in other.attributes.get("lk.agent.state", "")
+        for other in room.remote_participants.values()
+    ):
+        changed.clear()
+        await changed.wait()

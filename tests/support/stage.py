@@ -134,6 +134,12 @@ class Stored:
             await self.grown.wait_for(lambda: len(self.messages) >= count)
         return self.messages
 
+    async def says(self, words: str) -> Any:
+        """The newest caption, once it says this."""
+        async with asyncio.timeout(40), self.grown:
+            await self.grown.wait_for(lambda: bool(self.messages) and words in self.messages[-1].text)
+            return self.messages[-1]
+
 
 @contextlib.asynccontextmanager
 async def stored(bus: Bus, stream: topology.Stream, message_class: type[Message]) -> AsyncIterator[Stored]:

@@ -112,12 +112,14 @@ class Call:
     async def say(self, sentence: str) -> str:
         """A spoken turn; returns the answer once it was spoken, all of it."""
         await self._quiet.wait()
+        self.alice.forget()
         await self.alice.say(sentence)
         return await self.answered()
 
     async def type(self, sentence: str) -> str:
         """A typed turn; otherwise as ``say``."""
         await self._quiet.wait()
+        self.alice.forget()
         await self.alice.room.local_participant.send_text(sentence, topic=CHAT)
         return await self.answered()
 

@@ -19,12 +19,13 @@ from sightline_agent import VisionAgent
 from support.agents import users_words
 from support.frames import BLUE, RED, jpeg, plain
 from support.livekit_server import LiveKitServer
+from support.scenes import GREEN
 from support.voice_call import BEFORE, WHAT, call, camera, handling, hearing
 from support.voice_server import VoiceServer
 
 pytestmark = pytest.mark.livekit
 
-MUG, BOOK = jpeg(plain(RED, 64, 48)), jpeg(plain(BLUE, 64, 48))
+MUG, BOOK, PLANT = (jpeg(plain(colour, 64, 48)) for colour in (RED, BLUE, GREEN))
 
 
 class Recipe(Agent):
@@ -73,19 +74,22 @@ async def test_a_vision_agents_turns_show_the_image_of_their_moment_and_the_capt
     agent = VisionAgent(
         instructions="Be brief.", vision=settings, bus=bus, turn_handling=handling(preemptive=True)
     )
-    async with asyncio.timeout(90), camera(bus, room) as alices:
-        async with call(livekit, room, agent, voice, settings) as talk:
-            alices.next, alices.pixels = "a red mug", MUG
-            await talk.say(WHAT)
-            alices.pixels = BOOK
-            await alices.shows("a blue book")
-            await talk.sees("a blue book")
-            await talk.type("And now?")
-            alices.next, alices.pixels = "an empty desk", b""
-            await talk.say(BEFORE)
+    async with (
+        asyncio.timeout(90),
+        camera(bus, room) as alices,
+        call(livekit, room, agent, voice, settings) as talk,
+    ):
+        alices.next, alices.pixels = "a red mug", MUG
+        await talk.say(WHAT)
+        alices.pixels = BOOK
+        await alices.shows("a blue book")
+        await talk.sees("a blue book")
+        await talk.type("And now?")
+        alices.next, alices.pixels = "a green plant", PLANT
+        await talk.say(BEFORE)
     spoken, typed, last = voice.turns
     assert spoken.images == [MUG]
     assert typed.images == [BOOK]
     assert '"a red mug"' in users_words(typed)[0]
     assert '"a blue book"' in users_words(last)[1]
-    assert MUG not in last.images
+    assert last.images == [PLANT]

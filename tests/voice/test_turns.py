@@ -87,19 +87,22 @@ async def test_typed_turns_and_replies_of_its_own_carry_what_is_in_view(
 ) -> None:
     room = "typed and told"
     agent = VisionAgent(instructions="Be brief.", vision=hearing(voice), bus=bus)
-    async with asyncio.timeout(90), camera(bus, room) as alices:
-        async with call(livekit, room, agent, voice, hearing(voice)) as talk:
-            await alices.shows("a red mug")
-            await talk.sees("a red mug")
-            await talk.type(WHAT)
-            await alices.shows("a blue book")
-            await talk.sees("a blue book")
-            talk.session.generate_reply(user_input=BEFORE)
-            await talk.answered()
-            await alices.shows("a green plant")
-            await talk.sees("a green plant")
-            talk.session.generate_reply(instructions="Say what you see.")
-            await talk.answered()
+    async with (
+        asyncio.timeout(90),
+        camera(bus, room) as alices,
+        call(livekit, room, agent, voice, hearing(voice)) as talk,
+    ):
+        await alices.shows("a red mug")
+        await talk.sees("a red mug")
+        await talk.type(WHAT)
+        await alices.shows("a blue book")
+        await talk.sees("a blue book")
+        talk.session.generate_reply(user_input=BEFORE)
+        await talk.answered()
+        await alices.shows("a green plant")
+        await talk.sees("a green plant")
+        talk.session.generate_reply(instructions="Say what you see.")
+        await talk.answered()
     typed, told, own = voice.turns
     assert '"a red mug"' in users_words(typed)[-1]
     assert users_words(told)[0] == users_words(typed)[0]
