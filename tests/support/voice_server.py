@@ -31,9 +31,7 @@ class VoiceServer(OpenAIServer):
         transcripts: What was understood of each recording, in the order of the requests.
     """
 
-    def __init__(
-        self, hears: Sequence[str] = (), answer: str | Callable[[Recorded], str] = "I see."
-    ) -> None:
+    def __init__(self, hears: Sequence[str] = (), answer: str | Callable[[Recorded], str] = "I see.") -> None:
         super().__init__(answer)
         self.hears = tuple(hears)
         self.transcripts: list[str] = []
