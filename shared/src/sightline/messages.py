@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from sightline import imaging, subjects
+from sightline.turns import LeftOut as LeftOut
 from sightline.turns import Shown as Shown
 from sightline.turns import TurnRecord as TurnRecord
 from sightline.wire import BinaryMessage as BinaryMessage

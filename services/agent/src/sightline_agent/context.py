@@ -118,19 +118,34 @@ class VisionContext:
         _, past = self._captions(now)
         return _ordered((each for each in past if each.age <= within), speaker)
 
+    def faded(self, now: datetime, speaker: str = "") -> list[Seen[Caption]]:
+        """The newest caption of each track and stage, where it is too old to be of what is in view."""
+        newest = [
+            _seen(view, captions[0], now)
+            for view in self._tracks.values()
+            for captions in view.captions.values()
+        ]
+        return _ordered((replace(each, past=True) for each in newest if each.age > self.max_age), speaker)
+
     def images(self, now: datetime, profile: str, speaker: str = "") -> list[Seen[EncodedImage]]:
         """The images of what is in view, of one profile; otherwise as ``describe``."""
-        seen = (
-            _seen(view, view.images[profile], now) for view in self._tracks.values() if profile in view.images
-        )
-        return _ordered((each for each in seen if each.age <= self.max_age), speaker)
+        return _ordered((each for each in self._images(now, profile) if each.age <= self.max_age), speaker)
+
+    def faded_images(self, now: datetime, profile: str, speaker: str = "") -> list[Seen[EncodedImage]]:
+        """The newest images of a profile that are too old to be of what is in view."""
+        old = (each for each in self._images(now, profile) if each.age > self.max_age)
+        return _ordered((replace(each, past=True) for each in old), speaker)
 
     def describes(self, frame: FrameInfo) -> bool:
         """Whether there is a caption of what this frame shows, of this frame or one just like it."""
         view = self._tracks.get((frame.track.participant, frame.track.id))
-        newest = [captions[0] for captions in view.captions.values()] if view else []
-        since = frame.sequence if frame.unchanged_since is None else frame.unchanged_since
-        return any(each.frame is not None and each.frame.sequence >= since for each in newest)
+        return view is not None and _any_shows((each[0] for each in view.captions.values()), frame)
+
+    def depicts(self, frame: FrameInfo, profile: str) -> bool:
+        """Whether there is an image of what this frame shows, of this frame or one just like it."""
+        view = self._tracks.get((frame.track.participant, frame.track.id))
+        image = view.images.get(profile) if view is not None else None
+        return image is not None and _any_shows([image], frame)
 
     @property
     def participants(self) -> list[str]:
@@ -141,6 +156,10 @@ class VisionContext:
     def in_view(self) -> list[FrameInfo]:
         """The newest frame of each track that is not over, the most recently updated last."""
         return [newest for view in self._tracks.values() if (newest := view.newest) is not None]
+
+    def _images(self, now: datetime, profile: str) -> list[Seen[EncodedImage]]:
+        views = self._tracks.values()
+        return [_seen(view, view.images[profile], now) for view in views if profile in view.images]
 
     def _captions(self, now: datetime) -> tuple[list[Seen[Caption]], list[Seen[Caption]]]:
         """What is in view, and the rest."""
@@ -162,6 +181,11 @@ class VisionContext:
         if len(self._tracks) > MAX_TRACKS:
             del self._tracks[next(iter(self._tracks))]
         return view
+
+
+def _any_shows(messages: Iterable[Caption | EncodedImage], frame: FrameInfo) -> bool:
+    since = frame.sequence if frame.unchanged_since is None else frame.unchanged_since
+    return any(each.frame is not None and each.frame.sequence >= since for each in messages)
 
 
 def _is_renumbered(view: TrackView, frame: FrameInfo) -> bool:

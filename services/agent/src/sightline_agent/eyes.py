@@ -18,6 +18,7 @@ from sightline.config import BusSettings, load
 from sightline.errors import NotPermittedError, SightlineError, TopologyError
 from sightline.log import get_logger
 from sightline.messages import FrameInfo, TurnRecord
+from sightline_agent.captures import Captures
 from sightline_agent.context import VisionContext
 from sightline_agent.feed import VisionFeed
 from sightline_agent.records import fitting
@@ -48,7 +49,9 @@ class Eyes:
     def __init__(self, room: str, settings: AgentSettings, bus: Bus | None = None) -> None:
         self.context = VisionContext(room, settings.max_caption_age)
         self.changes = Changes()
-        self._profile = settings.image_profile if settings.mode in ("images", "both") else ""
+        self._profile = settings.image_profile
+        self._follows_images = settings.mode in ("images", "both")
+        self._captures = Captures()
         self._given = bus
         self._bus = bus
         self._feed: VisionFeed | None = None
@@ -95,8 +98,32 @@ class Eyes:
     def look(self, participants: Iterable[str], reason: str) -> None:
         """Ask for a fresh frame of each of them, now. Returns at once."""
         for participant in participants:
-            if self._feed is not None:
-                self._errand(("look", participant), self._feed.capture(participant, reason))
+            name = ("look", participant)
+            if self._feed is not None and name not in self._errands:
+                self._captures.ask(participant, self.now())
+                self._errand(name, self._look(participant, reason))
+
+    def awaits(self, participant: str, captions: bool = True, images: bool = False) -> bool:
+        """Whether what a frame shows that ``look`` asked for will be known in a moment.
+
+        Args:
+            captions: Its caption is of interest.
+            images: Its image is.
+        """
+
+        def is_known(frame: FrameInfo) -> bool:
+            described = not captions or self.context.describes(frame)
+            return described and (not images or self.context.depicts(frame, self._profile))
+
+        return self._captures.in_flight(participant, self.now(), is_known)
+
+    async def fetch_images(self, timeout: float) -> None:
+        """Get the newest images of what is in view, where images are not followed anyway."""
+        if self._follows_images or self._feed is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._feed.fetch_images(self._profile)
 
     async def capture(self, participant: str, reason: str) -> tuple[FrameInfo, ...]:
         """Ask for a fresh frame of each track of somebody, and wait for these; none where nobody answers."""
@@ -144,6 +171,14 @@ class Eyes:
             return False
         return True
 
+    async def _look(self, participant: str, reason: str) -> None:
+        frames: tuple[FrameInfo, ...] = ()
+        try:
+            frames = await self.capture(participant, reason)
+        finally:
+            self._captures.answer(participant, frames)
+            self.changes.tell()
+
     async def _run(self) -> None:
         pause = 0.5
         while True:
@@ -164,7 +199,7 @@ class Eyes:
         try:
             if self._given is None:
                 await bus.start()
-            feed = VisionFeed(bus, self.context, self._profile)
+            feed = VisionFeed(bus, self.context, self._profile if self._follows_images else "")
             feed.changes = self.changes
             self._bus, self._feed, self._problem = bus, feed, ""
             self.changes.tell()

@@ -79,6 +79,17 @@ class VisionFeed:
             log.debug("capture_not_answered", reason=str(error))
             return None
 
+    async def fetch_images(self, profile: str) -> None:
+        """Get the newest image of each track in view; what cannot be had is no error."""
+        for frame in self.context.in_view:
+            try:
+                received = await self.bus.newest(EncodedImage, subjects.image(frame.track, profile))
+            except SightlineError as error:
+                log.debug("image_not_fetched", reason=str(error))
+                return
+            if received is not None:
+                self._take(received.message, received.at)
+
     async def say(self, participant: str, speaking: bool) -> None:
         """Tell the sources that somebody began or stopped to speak."""
         (self._speaking.add if speaking else self._speaking.discard)(participant)

@@ -1,28 +1,18 @@
-"""What one turn is shown, and where in the conversation it stands.
-
-What a turn was shown stays in the ``extra`` of the user's message, which the conversation shares:
-no provider is sent it, adoption of a preemptive reply keeps it, and every later turn renders the
-message with it. Content is never edited in place: that is lost on voice turns.
-"""
+"""What one turn is shown, as the model reads it and as the record tells it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from livekit.agents.llm import ChatContent, ChatContext, ChatItem, ChatMessage
+from livekit.agents.llm import ChatContent
 
-from sightline.messages import Caption, EncodedImage, Shown
-from sightline_agent import render
+from sightline.errors import DecodeError
+from sightline.messages import Caption, EncodedImage, LeftOut, Shown
+from sightline_agent import render, tokens
+from sightline_agent.choose import Choice, choose, left_out, of_caption, of_image
 from sightline_agent.context import Seen, VisionContext
-from sightline_agent.settings import AgentSettings
-
-EXTRA = "sightline"
-"""Our key in ``ChatMessage.extra``. Providers are sent those of `google`, `livekit` and `xai` only."""
-
-SHOWABLE = frozenset({"", "image/jpeg", "image/png", "image/webp"})
-"""Content types that models take."""
+from sightline_agent.settings import AgentSettings, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,121 +20,96 @@ class Look:
     """What a turn is shown.
 
     Attributes:
-        text: Shown with the message now, and in all later turns.
-        kept: Shown with it in later turns, where that is something else.
-        pictures: Shown with it now only: images, each after its label.
+        text: Shown with the message now, and in later turns while its pictures are.
+        kept: Shown with it in later turns, once its pictures have decayed.
+        pictures: Images, each after its label.
         shown: The same, for the record.
+        left_out: What was known and is not shown.
+        tokens: What it costs the model, estimated.
     """
 
     text: str
     kept: str
     pictures: list[ChatContent] = field(default_factory=list)
     shown: tuple[Shown, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    tokens: int = 0
+
+    @property
+    def content(self) -> list[ChatContent]:
+        """As it stands in the message: pictures, then text."""
+        return [*self.pictures, *([self.text] if self.text else [])]
+
+    @property
+    def images(self) -> int:
+        """How many pictures it shows."""
+        return sum(each.kind == "image" for each in self.shown)
 
 
-def look(context: VisionContext, now: datetime, settings: AgentSettings, speaker: str = "") -> Look:
+def look(
+    context: VisionContext,
+    now: datetime,
+    settings: AgentSettings,
+    speaker: str = "",
+    mode: Mode | None = None,
+) -> Look:
     """A lookup of what is in view now; no I/O.
 
     Args:
         now: The time on the bus's clock.
         speaker: Whose tracks come first.
+        mode: Other than that of the settings.
     """
-    captions = _captions(context, now, settings, speaker)
-    images = _images(context, now, settings, speaker)
-    text = render.view(captions, settings)
-    # Images decay to their captions in the history. Without an encoder, captions are better than nothing.
-    now_text = "" if images and settings.mode == "images" else text
-    kept = text if captions or not images else render.view_of_images(images, settings)
-    shown_captions = captions if now_text else []
+    mode = mode or settings.mode
+    choice = choose(context, now, settings, mode, speaker)
+    pictures = _pictures(choice, settings)
+    text = _text(choice, settings, mode)
     return Look(
-        text=now_text,
-        kept=kept,
-        pictures=render.pictures(images, settings),
+        text=text,
+        kept=_kept(choice, settings, mode),
+        pictures=pictures,
         shown=(
-            *(_shown_caption(each, settings) for each in shown_captions),
-            *(_shown_image(each) for each in images),
+            *(_shown_caption(each, settings) for each in choice.captions),
+            *(_shown_image(each, settings) for each in choice.images),
         ),
+        left_out=tuple(choice.left_out),
+        tokens=tokens.of_text(text) + sum(of_image(each, settings) for each in choice.images),
     )
 
 
-def compose(chat_ctx: ChatContext, current: ChatMessage | None, sight: Look | None) -> ChatContext:
-    """The conversation as the model is sent it: each user message with what was in view then.
-
-    Args:
-        chat_ctx: Left as it is, with all its messages.
-        current: The message that this turn answers.
-        sight: What ``current`` is shown with.
-    """
-    items: list[ChatItem] = [
-        _with_view(item, sight if item is current else None)
-        if isinstance(item, ChatMessage) and item.role == "user"
-        else item
-        for item in chat_ctx.items
-    ]
-    return ChatContext(items)
+def _text(choice: Choice, settings: AgentSettings, mode: Mode) -> str:
+    if mode == "off" or (choice.images and not choice.captions):
+        return ""
+    if not choice.captions and any(each.reason != "too_old" for each in choice.left_out):
+        return ""  # there is something in view, which does not fit
+    return render.view(choice.captions, settings)
 
 
-def remember(message: ChatMessage, sight: Look) -> None:
-    """Keep with the message what it was shown with."""
-    message.extra[EXTRA] = {"view": sight.kept}
+def _kept(choice: Choice, settings: AgentSettings, mode: Mode) -> str:
+    """Images decay to what captions say of them; without any, to that there were images."""
+    captions = [*choice.behind, *choice.captions]
+    if captions or not choice.images:
+        return render.view(captions, settings) if captions else _text(choice, settings, mode)
+    return render.view_of_images(choice.images, settings)
 
 
-def is_new(message: ChatMessage) -> bool:
-    """Whether no turn has looked for this message yet."""
-    return EXTRA not in message.extra
-
-
-def last_user_message(chat_ctx: ChatContext) -> ChatMessage | None:
-    """The newest message of the user's."""
-    users = (
-        item for item in reversed(chat_ctx.items) if isinstance(item, ChatMessage) and item.role == "user"
-    )
-    return next(users, None)
-
-
-def continues_with_tools(chat_ctx: ChatContext) -> bool:
-    """Whether this is the same turn again, now with what its tools answered."""
-    return bool(chat_ctx.items) and chat_ctx.items[-1].type == "function_call_output"
-
-
-def _with_view(message: ChatMessage, sight: Look | None) -> ChatMessage:
-    if sight is not None:
-        before = [*sight.pictures, *([sight.text] if sight.text else [])]
-    else:
-        # A conversation may come from anywhere, also out of somebody's store.
-        kept = message.extra.get(EXTRA)
-        view = kept.get("view") if isinstance(kept, dict) else None
-        before = [view] if view and isinstance(view, str) else []
-    return message.model_copy(update={"content": [*before, *message.content]}) if before else message
-
-
-def _captions(
-    context: VisionContext, now: datetime, settings: AgentSettings, speaker: str
-) -> list[Seen[Caption]]:
-    if settings.mode == "off":
-        return []
-    current = [each for each in context.describe(now, speaker) if render.quoted(each, settings)]
-    told = {(each.participant, each.message.text) for each in current}
-    past = (
-        each
-        for each in context.past(now, settings.past_seconds, speaker)
-        if render.quoted(each, settings) and (each.participant, each.message.text) not in told
-    )
-    return [*current, *(past if settings.past_seconds else ())][: settings.max_captions]
-
-
-def _images(
-    context: VisionContext, now: datetime, settings: AgentSettings, speaker: str
-) -> Sequence[Seen[EncodedImage]]:
-    if settings.mode not in ("images", "both"):
-        return []
-    images = context.images(now, settings.image_profile, speaker)
-    return [each for each in images if each.message.content_type in SHOWABLE][: settings.max_images]
+def _pictures(choice: Choice, settings: AgentSettings) -> list[ChatContent]:
+    """Images as content; those that turn out to be none are left out."""
+    content: list[ChatContent] = []
+    for image in tuple(choice.images):
+        try:
+            content += render.pictures([image], settings)
+        except DecodeError:
+            choice.images.remove(image)
+            choice.left_out.append(left_out(image, "not_showable"))
+    return content
 
 
 def _shown_caption(seen: Seen[Caption], settings: AgentSettings) -> Shown:
     return Shown(
         kind="caption",
+        id=seen.message.id,
+        frame=seen.frame.id,
         participant=seen.participant,
         track=seen.frame.track.id,
         source=seen.source,
@@ -155,12 +120,15 @@ def _shown_caption(seen: Seen[Caption], settings: AgentSettings) -> Shown:
         stage=seen.message.stage,
         model=seen.message.model,
         text=render.quoted(seen, settings),
+        tokens=of_caption(seen, settings),
     )
 
 
-def _shown_image(seen: Seen[EncodedImage]) -> Shown:
+def _shown_image(seen: Seen[EncodedImage], settings: AgentSettings) -> Shown:
     return Shown(
         kind="image",
+        id=seen.message.id,
+        frame=seen.frame.id,
         participant=seen.participant,
         track=seen.frame.track.id,
         source=seen.source,
@@ -168,4 +136,5 @@ def _shown_image(seen: Seen[EncodedImage]) -> Shown:
         trigger=seen.frame.trigger,
         age=round(seen.age, 3),
         profile=seen.message.profile,
+        tokens=of_image(seen, settings),
     )

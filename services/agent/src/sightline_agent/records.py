@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from livekit.agents import FlushSentinel
-from livekit.agents.llm import ChatChunk, ChatContext
+from livekit.agents.llm import ChatChunk, ChatContext, ChatItem, ChatMessage, ImageContent
 
 from sightline.messages import Shown, TurnRecord
 
@@ -19,10 +20,12 @@ class TurnClock:
 
     Args:
         record: What is known before the model is asked.
+        on_call: Called with the id of each call of a tool, before the tool runs.
     """
 
-    def __init__(self, record: TurnRecord) -> None:
+    def __init__(self, record: TurnRecord, on_call: Callable[[str], None] = lambda _: None) -> None:
         self._record = record
+        self._on_call = on_call
         self._started = time.perf_counter()
         self._first: float | None = None
         self._reply: list[str] = []
@@ -38,7 +41,10 @@ class TurnClock:
                 }
             delta = chunk.delta
             text = (delta.content or "") if delta else ""
-            answered = bool(text or (delta and delta.tool_calls))
+            calls = delta.tool_calls if delta else []
+            for call in calls:
+                self._on_call(call.call_id)
+            answered = bool(text or calls)
         else:
             text = chunk if isinstance(chunk, str) else ""
             answered = bool(text)
@@ -67,7 +73,7 @@ class TurnClock:
 
 def as_sent(chat_ctx: ChatContext) -> tuple[dict[str, Any], ...]:
     """The messages of a chat completion, pixels left out."""
-    messages, _ = chat_ctx.to_provider_format("openai")
+    messages, _ = ChatContext([_without_frames(item) for item in chat_ctx.items]).to_provider_format("openai")
     return tuple(_without_pixels(message) for message in messages)
 
 
@@ -86,6 +92,23 @@ def fitting(record: TurnRecord) -> TurnRecord:
 def shown_captions(record: TurnRecord) -> list[Shown]:
     """The captions of what was in view, as the turn was shown them."""
     return [each for each in record.shown if each.kind == "caption" and not each.past]
+
+
+def _without_frames(item: ChatItem) -> ChatItem:
+    """Decoded images would be encoded once more, for nothing."""
+    if not isinstance(item, ChatMessage) or not any(map(_is_frame, item.content)):
+        return item
+    content = [
+        part.model_copy(update={"image": "data:image/jpeg;base64,"})
+        if isinstance(part, ImageContent) and _is_frame(part)
+        else part
+        for part in item.content
+    ]
+    return item.model_copy(update={"content": content})
+
+
+def _is_frame(part: object) -> bool:
+    return isinstance(part, ImageContent) and not isinstance(part.image, str)
 
 
 def _without_pixels(message: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from livekit import rtc
 from livekit.agents.llm import ChatContent, ImageContent
 
+from sightline import imaging
 from sightline.messages import Caption, EncodedImage, Source
 from sightline_agent.context import Seen
 from sightline_agent.settings import AgentSettings
@@ -91,7 +93,15 @@ def pictures(images: Sequence[Seen[EncodedImage]], settings: AgentSettings) -> l
 
 
 def _picture(image: Seen[EncodedImage], settings: AgentSettings) -> ImageContent:
-    """A data URL: the bytes as the encoder made them."""
+    """A data URL, of the bytes as the encoder made them; or pixels, for the plugin to encode.
+
+    Raises:
+        DecodeError: Pixels are wanted, and it is no picture.
+    """
+    if settings.image_form == "pixels":
+        pixels = imaging.decode(image.message.data)
+        frame = rtc.VideoFrame(pixels.shape[1], pixels.shape[0], rtc.VideoBufferType.RGB24, pixels.tobytes())
+        return ImageContent(image=frame, inference_detail=settings.image_detail)
     content_type = image.message.content_type or "image/jpeg"
     data = base64.b64encode(image.message.data).decode()
     return ImageContent(

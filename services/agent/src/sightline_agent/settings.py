@@ -51,11 +51,32 @@ class AgentSettings(Settings):
         ge=0,
         description="Captions up to this old are still given, as what was seen earlier; 0 leaves them out.",
     )
+    caption_wait: float = Field(
+        0.15,
+        ge=0,
+        le=5,
+        description="Seconds that a turn waits, at most, for the caption of the frame that was asked for as "
+        "the user began to speak; 0 never waits.",
+    )
+    max_view_tokens: int = Field(
+        4_000,
+        ge=0,
+        description="Tokens that a turn's captions and images may cost, estimated; what comes last is left "
+        "out. 0 is no limit.",
+    )
     max_captions: int = Field(6, ge=1, le=50, description="Captions a turn is shown, at most.")
     max_caption_chars: int = Field(
         600, ge=20, le=8_000, description="Characters of one caption that are shown, at most."
     )
     max_images: int = Field(2, ge=1, le=16, description="Images a turn is shown, at most.")
+    max_images_in_history: int = Field(
+        0, ge=0, le=64, description="Images of earlier turns that are still shown; others decay to captions."
+    )
+    image_form: Literal["data_url", "pixels"] = Field(
+        "data_url",
+        description="How an image is handed to the model's plugin: as the encoder made it, or decoded, as a "
+        "`VideoFrame`.",
+    )
     image_profile: str = Field("agent", min_length=1, description="The encoder's profile that is shown.")
     image_detail: Literal["auto", "low", "high"] = Field(
         "auto", description="How closely the model looks at an image, where its API has that choice."

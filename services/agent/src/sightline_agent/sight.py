@@ -7,8 +7,9 @@ records what the turn was.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, FlushSentinel, UserStateChangedEvent, get_job_context
@@ -18,22 +19,22 @@ from livekit.agents.utils import is_given
 from sightline.bus import Bus
 from sightline.log import get_logger
 from sightline.messages import TurnRecord
+from sightline_agent import acting, metrics, showing
+from sightline_agent.conversation import Conversation, Turn
 from sightline_agent.eyes import Eyes
-from sightline_agent.look import (
-    Look,
-    compose,
-    continues_with_tools,
-    is_new,
-    last_user_message,
-    look,
-    remember,
-)
+from sightline_agent.look import Look, look
 from sightline_agent.records import TurnClock
-from sightline_agent.settings import AgentSettings
+from sightline_agent.settings import AgentSettings, Mode
 
 log = get_logger()
 
 Chunk = ChatChunk | str | FlushSentinel
+
+Wait = tuple[Literal["none", "came", "late"], float]
+NO_WAIT: Wait = ("none", 0.0)
+
+FETCH_SECONDS = 0.25
+"""For images on a single request, of an agent that is shown none otherwise."""
 
 
 class Sight:
@@ -60,7 +61,7 @@ class Sight:
         self._given_room = None if isinstance(room, str) else room
         self._on_turn = on_turn
         self._session: AgentSession[Any] | None = None
-        self._looked: tuple[str, Look] | None = None
+        self._conversation = Conversation(settings.max_images_in_history)
 
     def open(self, session: AgentSession[Any]) -> Eyes | None:
         """Begin to see. Returns at once, whatever the bus does; opening twice is once.
@@ -88,33 +89,70 @@ class Sight:
             self._session.off("close", self._on_session_close)
             await eyes.close()
 
-    async def see(self, chat_ctx: ChatContext, agent: Agent) -> tuple[ChatContext, TurnClock]:
+    async def see(
+        self, chat_ctx: ChatContext, agent: Agent, choose: Callable[[str], Mode] | None = None
+    ) -> tuple[ChatContext, TurnClock]:
         """The conversation as the model is sent it, and the clock of this turn.
+
+        Waits at most ``caption_wait`` for the caption of the frame that was asked for as the user began to
+        speak.
 
         Args:
             chat_ctx: The conversation, which stays as it is.
             agent: Whose turn it is.
+            choose: Chooses what the turn is shown by the user's words, which are empty where the agent
+                begins by itself; that of the settings by default.
         """
-        session = agent.session
-        eyes = self.open(session)
-        message = last_user_message(chat_ctx)
-        sight: Look | None = None
-        if eyes is not None and message is not None:
-            if is_new(message):
-                sight = look(eyes.context, eyes.now(), self.settings, self._speaker())
-                remember(message, sight)
-                self._looked = (message.id, sight)
-            elif self._looked and self._looked[0] == message.id and continues_with_tools(chat_ctx):
-                sight = self._looked[1]
+        began = time.perf_counter()
+        eyes, turn = self.open(agent.session), self._conversation.turn(chat_ctx, agent.chat_ctx)
+        continues = turn.look is not None
+        wait, waited = NO_WAIT
+        if eyes is not None and not continues:
+            turn.mode = showing.chosen() or (choose(turn.words) if choose else self.settings.mode)
+            wait, waited = await self._wait(eyes, turn)
+            self._conversation.keep(turn, await self._look(eyes, turn.mode))
+        sent = self._conversation.compose(chat_ctx, turn)
+        seen = turn.look or Look("", "")
         record = TurnRecord(
             room=eyes.room if eyes else self._room_name,
-            question=(message.raw_text_content or "") if message else "",
-            mode=self.settings.mode,
-            shown=sight.shown if sight else (),
+            question=turn.words,
+            begun_by=turn.begun_by,
+            continues=continues,
+            mode=turn.mode or self.settings.mode,
+            shown=seen.shown,
+            left_out=seen.left_out,
+            view_tokens=seen.tokens,
+            wait=wait,
+            waited=waited,
+            added=time.perf_counter() - began,
             blind=self._blind(),
             model=_model_name(agent),
         )
-        return compose(chat_ctx, message, sight), TurnClock(record)
+        return sent, TurnClock(record, on_call=lambda call: self._called(agent.session, turn, call))
+
+    async def _wait(self, eyes: Eyes, turn: Turn) -> Wait:
+        """Give what is in flight a moment. Returns what came of it, and the seconds it took."""
+        speaker = self._speaker()
+        images, captions = turn.mode in ("images", "both"), turn.mode != "images"
+
+        def awaited() -> bool:
+            return eyes.awaits(speaker, captions, images)
+
+        wanted = turn.mode != "off" and turn.begun_by == "user" and self.settings.caption_wait > 0
+        if not wanted or not awaited():
+            return NO_WAIT
+        began = time.perf_counter()
+        came = await eyes.until(lambda: not awaited(), self.settings.caption_wait)
+        return "came" if came else "late", time.perf_counter() - began
+
+    async def _look(self, eyes: Eyes, mode: Mode) -> Look:
+        if mode in ("images", "both"):
+            await eyes.fetch_images(FETCH_SECONDS)
+        return look(eyes.context, eyes.now(), self.settings, self._speaker(), mode)
+
+    def _called(self, session: AgentSession[Any], turn: Turn, call_id: str) -> None:
+        self._conversation.called(turn, call_id)
+        acting.ground(session, call_id, acting.Ground(turn.words, turn.asked))
 
     def tell(self, clock: TurnClock, sent: ChatContext, error: str) -> None:
         """The turn is over: publish what it was.
@@ -125,6 +163,7 @@ class Sight:
         """
         try:
             record = clock.finish(sent, error)
+            metrics.count(record)
             if self.eyes is not None:
                 self.eyes.tell(record)
             if self._on_turn is not None:

@@ -12,7 +12,7 @@ from sightline.bus import Bus
 from sightline.config import load
 from sightline.messages import TurnRecord
 from sightline_agent.eyes import Eyes
-from sightline_agent.settings import AgentSettings
+from sightline_agent.settings import AgentSettings, Mode
 from sightline_agent.sight import Chunk, Sight
 
 
@@ -63,11 +63,19 @@ class VisionAgent(Agent):
         """See no more."""
         await self.sight.close()
 
+    def mode_of_turn(self, words: str) -> Mode:
+        """What a turn is shown; override it to choose by the turn. ``showing`` goes before it.
+
+        Args:
+            words: The user's own of this turn; empty where the agent begins by itself.
+        """
+        return self.vision.mode
+
     async def llm_node(
         self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
     ) -> AsyncGenerator[Chunk, None]:
         """Ask the model, showing it what is in view. Called once a turn, and after each tool."""
-        sent, clock = await self.sight.see(chat_ctx, self)
+        sent, clock = await self.sight.see(chat_ctx, self, self.mode_of_turn)
         error = "cancelled"
         try:
             async for chunk in Agent.default.llm_node(self, sent, tools, model_settings):
