@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from sightline.config import load
 from sightline.errors import SettingsError
+from sightline_agent.realtime.settings import RealtimeSettings
 from sightline_agent.settings import AgentSettings, OpenAISettings
 
 HOW = """\
@@ -68,8 +69,14 @@ def language_model(settings: AgentSettings) -> LanguageModel:
 
 
 def require_model(settings: AgentSettings) -> None:
-    """Raises SettingsError: there is no language model to talk with."""
-    if not any(_model_endpoint(settings)):
+    """Raises SettingsError: there is no language model, and no realtime model, to talk with."""
+    realtime = load(RealtimeSettings)
+    if realtime.model and not any(realtime_endpoint(realtime)):
+        raise SettingsError(
+            "AGENT_REALTIME_BASE_URL, OPENAI_BASE_URL, OPENAI_API_KEY: expected an endpoint or a key for the "
+            f"realtime model {realtime.model!r}, got none of them"
+        )
+    if not realtime.model and not any(_model_endpoint(settings)):
         raise SettingsError(
             "AGENT_LLM_BASE_URL, OPENAI_BASE_URL, OPENAI_API_KEY: expected an endpoint or a key for the "
             "agent's language model, got none of them; `sightline chat` works without"
@@ -96,6 +103,11 @@ def connect_options(settings: AgentSettings) -> SessionConnectOptions:
     return SessionConnectOptions(
         llm_conn_options=APIConnectOptions(max_retry=2, retry_interval=0.5, timeout=settings.llm_timeout)
     )
+
+
+def realtime_endpoint(settings: RealtimeSettings) -> tuple[str, str]:
+    """URL and key of the realtime model; each empty where none is set."""
+    return _endpoint(settings.base_url, settings.api_key)
 
 
 def _model_endpoint(settings: AgentSettings) -> tuple[str, str]:
