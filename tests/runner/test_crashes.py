@@ -17,16 +17,17 @@ import aiohttp
 from sightline.bus import Bus
 from sightline.embedded import free_port
 from sightline.messages import Trigger
-from support import worker_process
 from support.nats_server import Server
 from support.stage import GatedLooker, Looker, Source, another_bus, captions, replica, track
+
+WORKER = Path(__file__).parents[1] / "support/worker_process.py"
 
 
 @contextlib.asynccontextmanager
 async def worker(nats: Server, how: str, **settings: str) -> AsyncIterator[Process]:
     environment = os.environ | {"NATS_URL": nats.url, "SIGHTLINE_LOG_FORMAT": "json"} | settings
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(worker_process.__file__)), how, stdin=PIPE, stdout=PIPE, env=environment
+        sys.executable, str(WORKER), how, stdin=PIPE, stdout=PIPE, env=environment
     )
     try:
         yield process

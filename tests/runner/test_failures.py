@@ -216,7 +216,7 @@ async def test_a_worker_may_return_several_results_or_none(bus: Bus) -> None:
             if frame.track == BAD:
                 return None
             image = EncodedImage(profile="tiny", width=1, height=1, data=b"x", content_type="image/png")
-            return [Caption(text="one"), image]
+            return [image, Caption(text="one")]
 
     worker, source = Several(), Source(bus)
     async with replica(worker, bus), captions(bus) as found, dead_letters(bus) as dead:

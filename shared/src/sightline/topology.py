@@ -135,6 +135,14 @@ def lane_queue(stage: str, lane: Lane) -> Queue:
     return Queue(WORK.name, f"{stage}-{lane.value}", lane_work(stage, lane))
 
 
+def stream_of(subject: str) -> Stream:
+    """The stream that holds a subject."""
+    for stream in STREAMS:
+        if any(subject.startswith(owned.removesuffix(">")) for owned in stream.subjects):
+            return stream
+    raise ValueError(f"no stream holds {subject}")
+
+
 def streams(replicas: int = 1) -> tuple[Stream, ...]:
     """The streams as they should exist.
 

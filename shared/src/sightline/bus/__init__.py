@@ -1,9 +1,9 @@
 """The bus: the only package that knows NATS."""
 
-from sightline.bus.bus import Bus
+from sightline.bus.bus import Bus, Lag
 from sightline.bus.ensure import Change
 from sightline.bus.queue import Taken, WorkQueue
 from sightline.bus.received import Received
 from sightline.bus.replicas import Replica
 
-__all__ = ["Bus", "Change", "Received", "Replica", "Taken", "WorkQueue"]
+__all__ = ["Bus", "Change", "Lag", "Received", "Replica", "Taken", "WorkQueue"]

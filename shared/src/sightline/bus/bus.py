@@ -8,35 +8,29 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
-from nats.aio.msg import Msg
-
-from sightline import topology, tracing
+from sightline import topology
 from sightline.bus import queue as work
 from sightline.bus import replicas as registry
 from sightline.bus.clock import BusClock
-from sightline.bus.connection import Connection, NobodyListensError, end
+from sightline.bus.connection import Connection, NobodyListensError
 from sightline.bus.ensure import Change, drift, ensure_streams
 from sightline.bus.feed import Feed, History, newest_received
 from sightline.bus.jetstream import JetStream, SlotTakenError
 from sightline.bus.keeper import Keeper
 from sightline.bus.received import Received, parse
+from sightline.bus.serving import Serving, wire_of
 from sightline.bus.stored import read_stored
 from sightline.changes import Changes
 from sightline.config import BusSettings
-from sightline.errors import BusClosedError, BusError, DecodeError, TopologyError
+from sightline.errors import BusClosedError, BusError, TopologyError
 from sightline.log import get_logger
-from sightline.messages import Message, Wire
+from sightline.messages import Message
 
 log = get_logger()
 
 M = TypeVar("M", bound=Message)
 Stop = Callable[[], Awaitable[None]]
 Status = Callable[[], dict[str, Any]]
-
-SERVING = 256
-"""Messages that one ``serve`` handles at once; more are dropped, as core NATS drops."""
-
-
 KEEPER_SECONDS = 1.0
 
 
@@ -72,7 +66,7 @@ class Bus:
         self._jetstream = JetStream(self._connection, self._clock)
         self._keeper = Keeper(self._connection, self._jetstream, settings.stream_replicas, verify)
         self.changes: Changes = self._keeper.changes
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._servings: set[Serving[Any]] = set()
         self._keeping: asyncio.Task[Any] | None = None
 
     @classmethod
@@ -89,7 +83,7 @@ class Bus:
 
     async def start(self) -> None:
         """Begin to connect. Returns at once."""
-        self._keeping = self._spawn(self._keeper.run())
+        self._keeping = asyncio.create_task(self._keeper.run())
 
     async def wait_ready(self) -> None:
         """Wait until it is connected, with the streams as they should be and the clock known.
@@ -114,9 +108,7 @@ class Bus:
             self._keeping.cancel()
             await asyncio.wait([self._keeping], timeout=KEEPER_SECONDS)
         await self._connection.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(serving.stop() for serving in self._servings))
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed for good: by ``close``, or by the server."""
@@ -156,7 +148,7 @@ class Bus:
             TooLargeError: With its headers it is larger than the server or the stream takes.
             NotPermittedError: The credential has no right to the subject.
         """
-        headers, payload = self._wire(message)
+        headers, payload = wire_of(message)
         if message_id:
             headers["Nats-Msg-Id"] = message_id
         try:
@@ -179,7 +171,7 @@ class Bus:
 
     async def send(self, message: Message) -> None:
         """Tell whoever listens now; not stored. Dropped while the bus is away, or closed."""
-        headers, payload = self._wire(message)
+        headers, payload = wire_of(message)
         try:
             await self._connection.publish(message.subject, payload, headers)
         except (BusError, BusClosedError) as error:
@@ -195,7 +187,7 @@ class Bus:
             BusError: No answer.
             DecodeError: It is something else.
         """
-        stream = _stream_of(subject)
+        stream = topology.stream_of(subject)
         try:
             message = await self._jetstream.newest(stream.name, subject)
         except NobodyListensError:
@@ -212,7 +204,7 @@ class Bus:
             BusError: Nobody does, or no answer came within ``timeout`` seconds, or it was refused.
             DecodeError: The answer is something else.
         """
-        headers, payload = self._wire(message)
+        headers, payload = wire_of(message)
         answer = await self._connection.request(subject, payload, headers, timeout)
         found = answer.headers or {}
         if "Nats-Service-Error" in found:
@@ -227,21 +219,13 @@ class Bus:
         Returns:
             Call and await it to stop.
         """
-        running: set[asyncio.Task[None]] = set()
-
-        async def accept(message: Msg) -> None:
-            if len(running) < SERVING:
-                task = self._spawn(self._handle(message, message_class, handler))
-                running.add(task)
-                task.add_done_callback(running.discard)
-
-        subscription = await self._connection.subscribe(subject, cb=accept)
+        serving = Serving(self._connection, message_class, handler)
+        await serving.start(subject)
+        self._servings.add(serving)
 
         async def stop() -> None:
-            await end(subscription)
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            self._servings.discard(serving)
+            await serving.stop()
 
         return stop
 
@@ -314,34 +298,3 @@ class Bus:
                 await service.stop()
 
         return stop
-
-    def _wire(self, message: Message) -> Wire:
-        wire = message.to_wire()
-        tracing.inject(wire.headers)
-        return wire
-
-    async def _handle(
-        self, message: Msg, message_class: type[M], handler: Callable[[M], Awaitable[Message | None]]
-    ) -> None:
-        try:
-            reply = await handler(parse((message_class,), message.headers, message.data))
-            if reply is not None and message.reply:
-                headers, payload = self._wire(reply)
-                await self._connection.publish(message.reply, payload, headers)
-        except (DecodeError, BusError) as error:
-            log.warning("request_dropped", subject=message.subject, reason=str(error))
-        except Exception:
-            log.exception("request_failed", subject=message.subject)
-
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-
-def _stream_of(subject: str) -> topology.Stream:
-    for stream in topology.STREAMS:
-        if any(subject.startswith(owned.removesuffix(">")) for owned in stream.subjects):
-            return stream
-    raise ValueError(f"no stream holds {subject}")

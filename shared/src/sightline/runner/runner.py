@@ -9,7 +9,7 @@ from typing import Any
 
 from sightline import subjects
 from sightline.bus import Bus, Taken, WorkQueue
-from sightline.errors import BusError, CredentialError, NotPermittedError, SightlineError
+from sightline.errors import BusClosedError, BusError, CredentialError, NotPermittedError, SightlineError
 from sightline.health import Health
 from sightline.log import get_logger
 from sightline.messages import Lane, Wire
@@ -91,7 +91,7 @@ class Runner:
                     await taken.retry()
                 else:
                     await serve_ticket(self._replica, lane, taken)
-        except BusError as error:
+        except (BusError, BusClosedError) as error:
             log.debug("slot_ended", stage=self._stage, reason=str(error))
         finally:
             await queue.close()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sightline import subjects, tracing
 from sightline.bus import Bus, Received, Taken
 from sightline.errors import (
+    BusClosedError,
     BusError,
     CredentialError,
     RateLimitedError,
@@ -66,7 +67,7 @@ async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> None:
     except asyncio.CancelledError:
         await _hand_back(taken)
         raise
-    except BusError as lost:
+    except (BusError, BusClosedError) as lost:
         # Nothing to mend here: the ticket, or one for a newer frame, comes again.
         log.debug("ticket_lost", stage=replica.stage, reason=str(lost))
         outcome = "lost"
@@ -190,7 +191,7 @@ async def _fail(
     if error.retryable and taken.attempts < ATTEMPTS:
         delay = random.uniform(0.5, 1) * 2 ** (taken.attempts - 2)
         log.info("ticket_retried", stage=replica.stage, attempt=taken.attempts, reason=str(error))
-        with contextlib.suppress(BusError):
+        with contextlib.suppress(BusError, BusClosedError):
             await taken.retry(delay)
         return "retried"
     log.warning("ticket_given_up", stage=replica.stage, error=type(error).__name__, reason=str(error)[:300])
@@ -202,7 +203,7 @@ async def _fail(
         attempts=taken.attempts,
         frame=frame,
     )
-    with contextlib.suppress(BusError):
+    with contextlib.suppress(BusError, BusClosedError):
         await replica.bus.publish(letter)
         await taken.done()
         if frame is not None:
@@ -217,7 +218,7 @@ async def _kept(taken: Taken) -> AsyncIterator[None]:
     async def keep() -> None:
         while True:
             await asyncio.sleep(ACK_WAIT / 3)
-            with contextlib.suppress(BusError):
+            with contextlib.suppress(BusError, BusClosedError):
                 await taken.keep()
 
     task = asyncio.create_task(keep())
@@ -229,6 +230,6 @@ async def _kept(taken: Taken) -> AsyncIterator[None]:
 
 
 async def _hand_back(taken: Taken) -> None:
-    with contextlib.suppress(BusError, TimeoutError):
+    with contextlib.suppress(BusError, BusClosedError, TimeoutError):
         async with asyncio.timeout(1):
             await taken.retry()
