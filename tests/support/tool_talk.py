@@ -1,0 +1,87 @@
+"""A conversation in text with an agent that has tools: a real session, and what its model was sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from livekit.agents import AgentSession
+
+from sightline.bus import Bus
+from sightline.messages import Caption, Track, TurnRecord
+from sightline_agent import VisionAgent
+from sightline_agent.eyes import Eyes
+from sightline_agent.models import language_model
+from sightline_agent.tools import vision_tools
+from sightline_agent.tools.settings import ToolSettings
+from sightline_agent.turn import text_session
+from support.agents import completions, talking_to
+from support.tool_calls import CallingServer, tool_outputs
+
+EAGER = ToolSettings(look_fresh=0.0)
+"""Has a frame taken before each look."""
+
+
+@dataclass
+class Talk:
+    """One conversation."""
+
+    session: AgentSession[None]
+    agent: VisionAgent
+    model: CallingServer
+    records: list[TurnRecord]
+
+    @property
+    def eyes(self) -> Eyes:
+        assert self.agent.eyes is not None
+        return self.agent.eyes
+
+    async def until(self, condition: Callable[[Eyes], bool]) -> None:
+        """Wait until the agent knows."""
+        assert await self.eyes.until(lambda: condition(self.eyes), timeout=20), self.eyes.problem
+
+    async def sees(self, *tracks: Track) -> None:
+        """Wait until the agent knows that these tracks are in view."""
+        await self.until(lambda eyes: {frame.track for frame in eyes.context.in_view} >= set(tracks))
+
+    async def knows(self, *captions: Caption) -> None:
+        """Wait until the agent was told these captions."""
+        for caption in captions:
+            assert caption.frame is not None
+            frame = caption.frame
+            await self.until(lambda eyes, frame=frame: eyes.context.describes(frame))  # type: ignore[misc]
+
+    async def ask(self, question: str = "What is there?") -> str:
+        """One turn, in which the model calls its tools. Returns what the only tool said to the model."""
+        await self.session.run(user_input=question)
+        [output] = tool_outputs(completions(self.model)[-1])
+        return output
+
+
+@asynccontextmanager
+async def talking(
+    bus: Bus, settings: ToolSettings = EAGER, room: str = "demo", **calls: dict[str, object] | str
+) -> AsyncIterator[Talk]:
+    """A conversation whose model makes these calls on each turn; see CallingServer."""
+    async with CallingServer(**calls) as model:
+        chosen = talking_to(model)
+        # Its client reads certificates, and modules, from the disk.
+        client = await asyncio.to_thread(language_model, chosen)
+        session = text_session(client, chosen)
+        records: list[TurnRecord] = []
+        agent = VisionAgent(
+            instructions="Be kind.",
+            vision=chosen,
+            bus=bus,
+            room=room,
+            on_turn=records.append,
+            tools=[*vision_tools(settings=settings)],
+        )
+        await session.start(agent)
+        try:
+            yield Talk(session, agent, model, records)
+        finally:
+            await session.aclose()
+            await client.aclose()
