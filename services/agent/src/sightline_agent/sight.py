@@ -23,6 +23,7 @@ from sightline_agent import acting, metrics, showing
 from sightline_agent.conversation import Conversation, Turn
 from sightline_agent.eyes import Eyes
 from sightline_agent.look import Look, look
+from sightline_agent.realtime.captions import CaptionFeed, caption_feed
 from sightline_agent.records import TurnClock
 from sightline_agent.settings import AgentSettings, Mode
 
@@ -61,6 +62,7 @@ class Sight:
         self._given_room = None if isinstance(room, str) else room
         self._on_turn = on_turn
         self._session: AgentSession[Any] | None = None
+        self._captions: CaptionFeed | None = None
         self._conversation = Conversation(settings.max_images_in_history)
 
     def open(self, session: AgentSession[Any]) -> Eyes | None:
@@ -79,11 +81,16 @@ class Sight:
             self.eyes.start()
             session.on("user_state_changed", self._on_user_state)
             session.on("close", self._on_session_close)
+            if self.settings.mode == "realtime":
+                self._captions = caption_feed(session, self, self.settings)
         return self.eyes
 
     async def close(self) -> None:
         """See no more. Bounded; never raises."""
         eyes, self.eyes = self.eyes, None
+        captions, self._captions = self._captions, None
+        if captions is not None:
+            await captions.close()
         if eyes is not None and self._session is not None:
             self._session.off("user_state_changed", self._on_user_state)
             self._session.off("close", self._on_session_close)
