@@ -1,6 +1,6 @@
 """Images from elsewhere, a URL, a file, an upload::
 
-    from sightline_agent.images import ImageInbox, image_content, initial_context
+from sightline_agent.images import ImageInbox, image_content, initial_context
 """
 
 from __future__ import annotations

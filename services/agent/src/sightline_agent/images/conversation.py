@@ -1,8 +1,6 @@
-"""Uploads as messages of a conversation."""
+"""Uploads as messages of a conversation. They are messages of their own: what the user says stays theirs."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from livekit.agents.llm import ChatContent, ChatContext, ChatMessage, ImageContent
 
@@ -10,61 +8,55 @@ from sightline_agent.images.content import content_of
 from sightline_agent.images.upload import Refusal, Upload
 from sightline_agent.render import MAX_NAME_CHARS, clean
 
-EXTRA = "sightline_uploads"
-"""Our key in ``ChatMessage.extra``; no provider is sent it."""
+EXTRA = "sightline_upload"
+"""Our key in ``ChatMessage.extra``, with the sender's identity; no provider is sent it."""
+
+GONE = "[that image is not shown any more]"
 
 
-def message_of(
-    text: str, uploads: Sequence[Upload | Refusal], descriptions: dict[str, str] | None
-) -> ChatMessage:
-    """What somebody said, with the images that they sent, each with a line that says whose it is.
+def message_of(upload: Upload | Refusal, description: str | None = None) -> ChatMessage:
+    """An upload, after a line that says whose it is.
 
     Args:
-        text: Their words; empty for images alone.
-        uploads: In the order in which they were named.
-        descriptions: Of each upload's id, for models that cannot see; None shows the images.
+        description: What it shows, for a model that cannot see, or "" where nobody knows; None shows
+            the image.
     """
-    content: list[ChatContent] = [text] if text else []
-    for each in uploads:
-        if isinstance(each, Refusal):
-            content.append(f"[{_what(each)} was not taken: {clean(each.reason, 300)}]")
-        elif descriptions is None:
-            content += [f"[{_what(each)}]", content_of(each.picture)]
-        else:
-            content.append(_told(each, descriptions.get(each.id, "")))
-    return ChatMessage(role="user", content=content, extra={EXTRA: True} if uploads else {})
+    what = _what(upload)
+    content: list[ChatContent]
+    if isinstance(upload, Refusal):
+        content = [f"[{what}, which was not taken: {clean(upload.reason, 300)}]"]
+    elif description is None:
+        content = [f"[{what}]", content_of(upload.picture)]
+    elif description:
+        content = [f'[{what}. You cannot see it; a vision system described it as: "{description}"]']
+    else:
+        content = [f"[{what}, which you cannot see]"]
+    return ChatMessage(role="user", content=content, extra={EXTRA: upload.sender})
 
 
-def with_fewer_images(context: ChatContext, kept: int) -> ChatContext:
-    """The conversation with only the newest ``kept`` uploads as images; the lines about others stay."""
-    left = kept
+def with_upload(context: ChatContext, message: ChatMessage, kept: int) -> ChatContext:
+    """The conversation with one upload more, and of all uploads only the newest ``kept`` as images."""
+    left = kept - _images_in(message)
     items = list(context.items)
     for place in range(len(items) - 1, -1, -1):
         item = items[place]
-        if not isinstance(item, ChatMessage) or EXTRA not in item.extra:
-            continue
-        content: list[ChatContent] = []
-        for part in reversed(item.content):
-            if isinstance(part, ImageContent):
-                left -= 1
-            if not isinstance(part, ImageContent) or left >= 0:
-                content.insert(0, part)
-            else:
-                content.insert(0, "[that image is not shown any more]")
-        items[place] = item.model_copy(update={"content": content})
-    return ChatContext(items)
+        if isinstance(item, ChatMessage) and EXTRA in item.extra and _images_in(item):
+            left -= 1
+            if left < 0:
+                items[place] = item.model_copy(update={"content": [_without_image(p) for p in item.content]})
+    changed = ChatContext(items)
+    changed.insert(message)
+    return changed
 
 
-def images_in(message: ChatMessage) -> int:
+def _images_in(message: ChatMessage) -> int:
     return sum(isinstance(part, ImageContent) for part in message.content)
+
+
+def _without_image(part: ChatContent) -> ChatContent:
+    return GONE if isinstance(part, ImageContent) else part
 
 
 def _what(upload: Upload | Refusal) -> str:
     name = f', "{upload.name}"' if upload.name else ""
     return f"{clean(upload.sender, MAX_NAME_CHARS) or 'somebody'} sent an image{name}"
-
-
-def _told(upload: Upload, description: str) -> str:
-    if not description:
-        return f"[{_what(upload)}, which you cannot see]"
-    return f'[{_what(upload)}. You cannot see it; a vision system described it as: "{description}"]'

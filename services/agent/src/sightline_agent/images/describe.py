@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from livekit.agents import AgentSession
-
 from sightline import subjects
 from sightline.bus import Bus
 from sightline.errors import SightlineError
 from sightline.log import get_logger
 from sightline.messages import Answer, Frame, Question, Source, Track, TrackEnded, Trigger
+from sightline_agent.eyes import Eyes
 from sightline_agent.images.upload import Upload
 from sightline_agent.render import clean
-from sightline_agent.vision_agent import VisionAgent
 
 log = get_logger()
 
@@ -23,25 +19,19 @@ QUESTION = "Describe this image, and quote the text in it."
 MAX_CHARS = 1_000
 
 
-async def describe(session: AgentSession[Any], upload: Upload) -> str:
-    """One quotable line; empty where nobody answers, or the session's agent is not on a bus."""
-    agent = session.current_agent
-    eyes = agent.eyes if isinstance(agent, VisionAgent) else None
+async def describe(eyes: Eyes | None, upload: Upload) -> str:
+    """One quotable line; empty where nobody answers, or there is no bus."""
     if eyes is None or eyes.bus is None:
         return ""
     try:
-        return clean(await ask(eyes.bus, eyes.room, upload), MAX_CHARS)
+        return clean(await _ask(eyes.bus, eyes.room, upload), MAX_CHARS)
     except SightlineError as error:
         log.warning("upload_not_described", reason=str(error))
         return ""
 
 
-async def ask(bus: Bus, room: str, upload: Upload) -> str:
-    """Publish the picture as a track of its sender's, ask about it, and end the track.
-
-    Raises:
-        SightlineError: The bus is away, or no captioner answers.
-    """
+async def _ask(bus: Bus, room: str, upload: Upload) -> str:
+    """Publish the picture as a track of its sender's, ask about it, and end the track."""
     track = Track(room=room, participant=upload.sender, id=f"upload-{upload.id}", source=Source.OTHER)
     picture = upload.picture
     frame = Frame(
