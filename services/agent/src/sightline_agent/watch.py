@@ -23,7 +23,7 @@ from sightline.messages import Answer, Caption, FrameInfo, Question
 from sightline_agent import render
 from sightline_agent.context import Seen
 from sightline_agent.eyes import Eyes
-from sightline_agent.realtime.session import Sees
+from sightline_agent.realtime.session import CurrentAgent, Sees
 from sightline_agent.realtime.settings import WatchSettings
 
 log = get_logger()
@@ -102,7 +102,7 @@ class Watching:
 class Watcher:
     """Watches for conditions, and has the agent say so, in a session of any kind of model::
 
-        watcher = Watcher(session, agent)
+        watcher = Watcher(session)
         watcher.watch("the kettle boils")
         watcher.watch(lambda view: any("smoke" in each.message.text for each in view), say="Warn them.")
 
@@ -110,13 +110,15 @@ class Watcher:
 
     Args:
         session: A session that has started.
-        sees: What has the eyes: a VisionAgent, or what ``attach_vision`` returned.
+        sees: What has the eyes: by default whichever VisionAgent runs; or what ``attach_vision`` returned.
         settings: Read from ``AGENT_WATCH_*`` by default.
     """
 
-    def __init__(self, session: AgentSession[Any], sees: Sees, settings: WatchSettings | None = None) -> None:
+    def __init__(
+        self, session: AgentSession[Any], sees: Sees | None = None, settings: WatchSettings | None = None
+    ) -> None:
         self._session = session
-        self._sees = sees
+        self._sees = sees or CurrentAgent(session)
         self._settings = settings or load(WatchSettings)
         self._tasks: dict[asyncio.Task[None], Watching] = {}
         session.on("close", self._on_close)

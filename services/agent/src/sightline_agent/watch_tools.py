@@ -7,7 +7,6 @@ from typing import Any
 from livekit.agents import AgentSession, RunContext, ToolError, function_tool
 from livekit.agents.llm import Toolset
 
-from sightline_agent.eyes import Eyes
 from sightline_agent.realtime.session import Sees
 from sightline_agent.realtime.settings import WatchSettings
 from sightline_agent.watch import Watcher
@@ -21,7 +20,7 @@ class WatchTools(Toolset):
     An agent's watches end with the agent, a session's with the session.
 
     Args:
-        sees: What has the eyes; by default the agent that runs, which is a VisionAgent then.
+        sees: What has the eyes; by default whichever VisionAgent runs.
         settings: Read from ``AGENT_WATCH_*`` by default.
     """
 
@@ -74,17 +73,5 @@ class WatchTools(Toolset):
 
     def _of(self, session: AgentSession[Any]) -> Watcher:
         if self._watcher is None:
-            self._watcher = Watcher(session, self._sees or _CurrentAgent(session), self._settings)
+            self._watcher = Watcher(session, self._sees, self._settings)
         return self._watcher
-
-
-class _CurrentAgent:
-    """The eyes of whichever agent runs."""
-
-    def __init__(self, session: AgentSession[Any]) -> None:
-        self._session = session
-
-    @property
-    def eyes(self) -> Eyes | None:
-        eyes = getattr(self._session.current_agent, "eyes", None)
-        return eyes if isinstance(eyes, Eyes) else None

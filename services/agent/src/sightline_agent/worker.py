@@ -6,6 +6,7 @@ import asyncio
 import math
 
 from livekit.agents import AgentServer, AgentSession, JobContext, JobExecutorType, JobRequest
+from livekit.agents.llm import RealtimeModel
 from livekit.agents.voice.room_io import RoomOptions
 
 from sightline.config import LiveKitSettings, ServiceSettings, load
@@ -19,7 +20,10 @@ from sightline_agent.models import (
     speech_to_text,
     text_to_speech,
 )
+from sightline_agent.realtime.models import as_realtime, realtime_model, realtime_session
+from sightline_agent.realtime.settings import RealtimeSettings
 from sightline_agent.settings import AgentSettings, WorkerSettings
+from sightline_agent.tools import configured_tools
 from sightline_agent.turn import text_session
 from sightline_agent.vision_agent import VisionAgent
 
@@ -58,12 +62,15 @@ def build_server(settings: WorkerSettings, livekit: LiveKitSettings) -> AgentSer
 
 
 async def build_session(settings: AgentSettings) -> AgentSession[None]:
-    """A conversation, spoken where there is an endpoint of speech, and typed everywhere.
+    """A conversation, spoken where there is an endpoint of speech or a realtime model, and typed everywhere.
 
     Raises:
         SettingsError: There is no language model to talk with.
     """
     require_model(settings)
+    realtime = load(RealtimeSettings)
+    if realtime.model:
+        return realtime_session(await asyncio.to_thread(realtime_model, realtime), settings, realtime)
     # The clients read certificates, and modules, from the disk.
     model = await asyncio.to_thread(language_model, settings)
     if not can_speak(settings):
@@ -81,14 +88,29 @@ async def build_session(settings: AgentSettings) -> AgentSession[None]:
 async def join(job: JobContext) -> None:
     """One job: be in the room, with eyes, until it is over."""
     configure(load(ServiceSettings), "agent")
-    settings = load(AgentSettings)
+    settings, realtime = load(AgentSettings), load(RealtimeSettings)
     session = await build_session(settings)
-    agent = VisionAgent(instructions=settings.instructions, vision=settings)
-    spoken = can_speak(settings)
-    options = RoomOptions(audio_input=spoken, audio_output=spoken, text_input=True)
+    if realtime.model:
+        settings = as_realtime(settings)
+    agent = VisionAgent(instructions=settings.instructions, vision=settings, tools=configured_tools())
+    spoken = bool(realtime.model) or can_speak(settings)
+    options = RoomOptions(
+        audio_input=spoken,
+        audio_output=spoken,
+        text_input=True,
+        video_input=bool(realtime.model) and realtime.shows_images,
+    )
     await session.start(agent, room=job.room, room_options=options)
     if settings.greeting:
-        session.say(settings.greeting)
+        greet(session, settings.greeting)
+
+
+def greet(session: AgentSession[None], greeting: str) -> None:
+    """Say the first words. A realtime model without a voice of LiveKit's is asked to."""
+    if isinstance(session.llm, RealtimeModel):
+        session.generate_reply(instructions=f"Say this, word for word, and nothing else: {greeting}")
+    else:
+        session.say(greeting)
 
 
 class Places:

@@ -9,17 +9,19 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from livekit.agents import AgentSession
-from livekit.agents.llm import ChatMessage, RealtimeError, RealtimeSession
+from livekit.agents import Agent, AgentSession
+from livekit.agents.llm import ChatMessage, RealtimeError
 
 from sightline.changes import Changes
 from sightline.config import load
 from sightline.log import get_logger
 from sightline.messages import Shown
+from sightline_agent.conversation import EXTRA
 from sightline_agent.eyes import Eyes
 from sightline_agent.look import Look, look
 from sightline_agent.realtime.pace import Pace
 from sightline_agent.realtime.session import (
+    CurrentAgent,
     Sees,
     Speaks,
     change,
@@ -35,7 +37,7 @@ log = get_logger()
 View = frozenset[tuple[str, ...]]
 """What a view says, without how it says it."""
 
-NOT_THE_USERS = {"sightline": {"view": ""}}
+NOT_THE_USERS = {EXTRA: {"view": ""}}
 """Marks a message as none that a turn is to be shown with, should another kind of model go on with it."""
 
 _WORDS = re.compile(r"\w+")
@@ -45,7 +47,7 @@ _SMALL = frozenset(re.findall(r"\w+", "a an the is are was and of in on at to wi
 class CaptionFeed:
     """Tells a realtime model what is in view, each time that it is something else::
 
-        feed = CaptionFeed(session, agent)
+        feed = CaptionFeed(session)
         feed.start()
 
     Each view is one message, quoted and attributed as a turn's is, and asks for no reply. It comes when
@@ -54,7 +56,7 @@ class CaptionFeed:
 
     Args:
         session: The session, started or not.
-        sees: What has the eyes: a VisionAgent, or what ``attach_vision`` returned.
+        sees: What has the eyes: by default whichever VisionAgent runs; or what ``attach_vision`` returned.
         settings: How often; read from ``AGENT_REALTIME_*`` by default.
         vision: How a view reads; read from ``AGENT_*`` by default.
         speaks: Tells whether the user speaks.
@@ -64,21 +66,20 @@ class CaptionFeed:
     def __init__(
         self,
         session: AgentSession[Any],
-        sees: Sees,
+        sees: Sees | None = None,
         settings: RealtimeSettings | None = None,
         vision: AgentSettings | None = None,
         speaks: Speaks = user_speaks,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
-        self._sees = sees
+        self._sees = sees or CurrentAgent(session)
         self._settings = settings or load(RealtimeSettings)
-        # Captions, whatever else turns are shown.
-        self._vision = (vision or load(AgentSettings)).model_copy(update={"mode": "captions"})
+        self._vision = vision or load(AgentSettings)
         self._speaks = speaks
         self._pace = Pace(self._settings, clock)
         self._heard = Changes()
-        self._model: RealtimeSession[Any] | None = None
+        self._agent: Agent | None = None
         self._told: View = frozenset()
         self._views: list[str] = []
         self._running: asyncio.Task[None] | None = None
@@ -132,14 +133,15 @@ class CaptionFeed:
         model = realtime_model(self._session)
         if model is None or eyes is None or not model.capabilities.mutable_chat_context:
             return
-        if model is not self._model:
-            # Another agent's model, which was told nothing yet.
-            self._model, self._told, self._views = model, frozenset(), []
+        agent = self._session.current_agent
+        if agent is not self._agent:
+            # LiveKit gives a model that goes on with another agent that agent's conversation.
+            self._agent, self._told, self._views = agent, frozenset(), []
         sight = self._look(eyes)
         view = what_it_says(sight.shown)
         if view == self._told or not sight.text:
             return
-        message = ChatMessage(role="user", content=[sight.text], extra=NOT_THE_USERS)
+        message = ChatMessage(role="user", content=[sight.text], extra={**NOT_THE_USERS})
         gone = self._too_many()
         self._pace.mark()
         await change(self._session, add=message, remove=gone)
@@ -148,7 +150,9 @@ class CaptionFeed:
 
     def _look(self, eyes: Eyes) -> Look:
         speaker = linked_participant(self._session)
-        return look(eyes.context, eyes.now(), self._vision, speaker.identity if speaker else "")
+        name = speaker.identity if speaker else ""
+        # Captions, whatever turns are shown.
+        return look(eyes.context, eyes.now(), self._vision, name, mode="captions")
 
     def _too_many(self) -> list[str]:
         """The views that are to go: the older half, once there are twice as many as stay."""

@@ -29,6 +29,21 @@ class Sees(Protocol):
         """None while it does not see."""
 
 
+class CurrentAgent:
+    """The eyes of whichever agent runs in a session, where it is a VisionAgent."""
+
+    def __init__(self, session: AgentSession[Any]) -> None:
+        self._session = session
+
+    @property
+    def eyes(self) -> Eyes | None:
+        try:
+            eyes = getattr(self._session.current_agent, "eyes", None)
+        except RuntimeError:
+            return None  # it has not started
+        return eyes if isinstance(eyes, Eyes) else None
+
+
 def user_speaks(session: AgentSession[Any]) -> bool:
     """As the session knows it, from its voice activity detection or the model's own."""
     return session.user_state == "speaking"
