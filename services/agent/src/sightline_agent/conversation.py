@@ -25,6 +25,9 @@ EXTRA = "sightline"
 ASIDE = "sightline-view-"
 """How the id of a message begins that stands in what is sent only."""
 
+UPLOAD = "sightline_upload"
+"""Our key in the ``extra`` of a message that holds what somebody sent; such are nobody's words."""
+
 MAX_CALLS = 64
 """Calls of tools whose turn is remembered."""
 
@@ -167,7 +170,9 @@ def _of_user(message: ChatMessage, chat_ctx: ChatContext) -> Turn:
 
 def _newest(chat_ctx: ChatContext, *roles: str) -> ChatMessage | None:
     of_roles = (
-        item for item in reversed(chat_ctx.items) if isinstance(item, ChatMessage) and item.role in roles
+        item
+        for item in reversed(chat_ctx.items)
+        if isinstance(item, ChatMessage) and item.role in roles and UPLOAD not in item.extra
     )
     return next(of_roles, None)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from livekit.agents.llm import ChatContent, ChatContext, ChatMessage, ImageContent
 
+from sightline_agent.conversation import UPLOAD
 from sightline_agent.images.content import content_of
 from sightline_agent.images.upload import Refusal, Upload
 from sightline_agent.render import MAX_NAME_CHARS, clean
-
-EXTRA = "sightline_upload"
-"""Our key in ``ChatMessage.extra``, with the sender's identity; no provider is sent it."""
 
 GONE = "[that image is not shown any more]"
 
@@ -31,7 +29,7 @@ def message_of(upload: Upload | Refusal, description: str | None = None) -> Chat
         content = [f'[{what}. You cannot see it; a vision system described it as: "{description}"]']
     else:
         content = [f"[{what}, which you cannot see]"]
-    return ChatMessage(role="user", content=content, extra={EXTRA: upload.sender})
+    return ChatMessage(role="user", content=content, extra={UPLOAD: upload.sender})
 
 
 def with_upload(context: ChatContext, message: ChatMessage, kept: int) -> ChatContext:
@@ -40,7 +38,7 @@ def with_upload(context: ChatContext, message: ChatMessage, kept: int) -> ChatCo
     items = list(context.items)
     for place in range(len(items) - 1, -1, -1):
         item = items[place]
-        if isinstance(item, ChatMessage) and EXTRA in item.extra and _images_in(item):
+        if isinstance(item, ChatMessage) and UPLOAD in item.extra and _images_in(item):
             left -= 1
             if left < 0:
                 items[place] = item.model_copy(update={"content": [_without_image(p) for p in item.content]})
