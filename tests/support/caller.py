@@ -16,7 +16,7 @@ import numpy as np
 from livekit import rtc
 
 from support.livekit_publisher import Publisher
-from support.speech import RATE, Samples, recognised, resampled, spoken
+from support.speech import RATE, Samples, recognised_in, resampled, spoken
 
 MICROPHONE_RATE = 48_000
 PIECE_MS = 20
@@ -64,7 +64,7 @@ class Caller(Publisher):
     async def hears(self, sentence: str, *others: str) -> None:
         """Wait until somebody has said this, and not one of the others, since the last ``forget``."""
         async with self._hearing:
-            await self._hearing.wait_for(lambda: recognised(self.heard, [sentence, *others]) == sentence)
+            await self._hearing.wait_for(lambda: sentence in recognised_in(self.heard, [sentence, *others]))
 
     def forget(self) -> None:
         """Forget what was heard so far."""

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import wave
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +31,7 @@ ALIKE = 0.5
 """Of 1: below, a sound is none of the sentences."""
 
 _STEP = RATE // 100
+_PAUSE = 10
 _BANDS = 16
 _POINTS = 64
 
@@ -101,7 +102,7 @@ def is_heard(samples: Samples) -> bool:
     return bool((_loudness(samples) > 0).any())
 
 
-def recognised(samples: Samples, sentences: Iterable[str]) -> str:
+def recognised(samples: Samples, sentences: Collection[str]) -> str:
     """Which of the sentences this is; empty for none of them."""
     heard = trimmed(samples)
     if len(heard) < 10 * _STEP:
@@ -109,6 +110,15 @@ def recognised(samples: Samples, sentences: Iterable[str]) -> str:
     alike = {sentence: _likeness(heard, spoken(sentence)) for sentence in sentences}
     best = max(alike, key=alike.__getitem__, default="")
     return best if alike.get(best, 0.0) > ALIKE else ""
+
+
+def recognised_in(samples: Samples, sentences: Collection[str]) -> set[str]:
+    """Which of the sentences this is, or begin somewhere in it, after a moment of silence."""
+    loud = _loudness(samples) > 0
+    starts = [at for at in np.flatnonzero(loud) if not loud[max(0, at - _PAUSE) : at].any()]
+    lengths = {len(spoken(sentence)) for sentence in sentences}
+    pieces = (samples[at * _STEP :][: length + _PAUSE * _STEP] for at in starts for length in lengths)
+    return {recognised(piece, sentences) for piece in (samples, *pieces)} - {""}
 
 
 def _loudness(samples: Samples) -> NDArray[np.float64]:
