@@ -39,7 +39,7 @@ async def join(job: JobContext) -> None:
         stt=openai.STT(),
         llm=openai.LLM(model=MODEL),
         tts=openai.TTS(),
-        turn_handling={"turn_detection": "vad"},
+        turn_handling={"turn_detection": "vad", "interruption": {"mode": "vad"}},  # without LiveKit's cloud
     )
     await session.start(VoiceAgent(), room=job.room)
 
