@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from livekit.agents import AgentSession
+from livekit.agents.llm import ChatContext, ChatMessage
 from livekit.agents.voice.audio_recognition import (
     _EndOfTurnInfo,
     _EndOfTurnMetrics,
@@ -53,10 +54,17 @@ class Call:
             await self.session.current_speech
 
 
+class Informed(VisionAgent):
+    """Looks knowledge up for each turn, as LiveKit's recipe has it."""
+
+    async def on_user_turn_completed(self, turn_ctx: ChatContext, new_message: ChatMessage) -> None:
+        turn_ctx.add_message(role="assistant", content="Known: mugs are for tea.")
+
+
 @asynccontextmanager
-async def call(bus: Bus, model: OpenAIServer) -> AsyncIterator[Call]:
+async def call(bus: Bus, model: OpenAIServer, kind: type[VisionAgent] = VisionAgent) -> AsyncIterator[Call]:
     settings, records = talking_to(model), list[TurnRecord]()
-    agent = VisionAgent(instructions="", vision=settings, bus=bus, room="demo", on_turn=records.append)
+    agent = kind(instructions="", vision=settings, bus=bus, room="demo", on_turn=records.append)
     llm = await asyncio.to_thread(language_model, settings)
     session = text_session(llm, settings)
     await session.start(agent)
@@ -106,3 +114,15 @@ async def test_a_reply_that_was_begun_too_early_is_recorded_as_cancelled(
             ("What do I hold?", ""),
         ]
     assert all('"a red mug"' in users_words(request)[-1] for request in completions(model))
+
+
+async def test_knowledge_that_is_looked_up_for_the_turn_does_not_keep_it_from_seeing(
+    bus: Bus, model: OpenAIServer
+) -> None:
+    async with call(bus, model, Informed) as talk:
+        await talk.ends("What do I hold?")
+        [record] = talk.records
+    [words] = users_words(completions(model)[-1])
+    assert '"a red mug"' in words
+    assert "Known: mugs are for tea." in completions(model)[-1].text
+    assert (record.begun_by, record.question) == ("user", "What do I hold?")

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
 from livekit import rtc
 from livekit.agents.llm import ChatContent, ImageContent
 
@@ -100,7 +101,9 @@ def _picture(image: Seen[EncodedImage], settings: AgentSettings) -> ImageContent
     """
     if settings.image_form == "pixels":
         pixels = imaging.decode(image.message.data)
-        frame = rtc.VideoFrame(pixels.shape[1], pixels.shape[0], rtc.VideoBufferType.RGB24, pixels.tobytes())
+        # With an alpha channel: livekit converts nothing else that has three colours.
+        rgba = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+        frame = rtc.VideoFrame(pixels.shape[1], pixels.shape[0], rtc.VideoBufferType.RGBA, rgba.tobytes())
         return ImageContent(image=frame, inference_detail=settings.image_detail)
     content_type = image.message.content_type or "image/jpeg"
     data = base64.b64encode(image.message.data).decode()
