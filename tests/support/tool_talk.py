@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from livekit.agents import AgentSession
+from livekit.agents import Agent, AgentSession
+from livekit.agents.llm import Tool
 
 from sightline.bus import Bus
 from sightline.messages import Caption, Track, TurnRecord
@@ -16,7 +17,6 @@ from sightline_agent.eyes import Eyes
 from sightline_agent.models import language_model
 from sightline_agent.tools import vision_tools
 from sightline_agent.tools.settings import ToolSettings
-from sightline_agent.turn import text_session
 from support.agents import completions, talking_to
 from support.tool_calls import CallingServer, tool_outputs
 
@@ -66,22 +66,37 @@ async def talking(
 ) -> AsyncIterator[Talk]:
     """A conversation whose model makes these calls on each turn; see CallingServer."""
     async with CallingServer(**calls) as model:
-        chosen = talking_to(model)
-        # Its client reads certificates, and modules, from the disk.
-        client = await asyncio.to_thread(language_model, chosen)
-        session = text_session(client, chosen)
         records: list[TurnRecord] = []
         agent = VisionAgent(
             instructions="Be kind.",
-            vision=chosen,
+            vision=talking_to(model),
             bus=bus,
             room=room,
             on_turn=records.append,
             tools=[*vision_tools(settings=settings)],
         )
-        await session.start(agent)
-        try:
+        async with typed(model, agent) as session:
             yield Talk(session, agent, model, records)
-        finally:
-            await session.aclose()
-            await client.aclose()
+
+
+@asynccontextmanager
+async def typed(
+    model: CallingServer, agent: Agent, tools: Sequence[Tool] = ()
+) -> AsyncIterator[AgentSession[None]]:
+    """A session of an agent with this model, in text.
+
+    Args:
+        tools: Of the session, besides the agent's.
+    """
+    settings = talking_to(model)
+    # Its client reads certificates, and modules, from the disk.
+    client = await asyncio.to_thread(language_model, settings)
+    session: AgentSession[None] = AgentSession(
+        llm=client, tools=[*tools], vad=None, turn_handling={"turn_detection": None}
+    )
+    await session.start(agent)
+    try:
+        yield session
+    finally:
+        await session.aclose()
+        await client.aclose()

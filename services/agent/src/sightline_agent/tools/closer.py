@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
-from sightline import subjects
+from sightline import subjects, topology
 from sightline.bus import Bus
 from sightline.errors import SightlineError
 from sightline.log import get_logger
@@ -56,7 +57,7 @@ async def look_closer(
     bus = eyes.bus
     if bus is None or not bus.connected:
         raise NotPossibleError(f"The cameras cannot be reached: {_reason(eyes.problem)}. {INSTEAD}")
-    chosen = choose(eyes.context.in_view, who, speaker, names)
+    chosen = choose(_in_view(eyes), who, speaker, names)
     asked, left = chosen[: settings.look_tracks], chosen[settings.look_tracks :]
     end = asyncio.get_running_loop().time() + settings.look_deadline
     await _freshen(eyes, asked, settings)
@@ -68,6 +69,12 @@ async def look_closer(
         raise NotPossibleError(f"No answer came: {_reason(answers[0].error)}. {INSTEAD}")
     lines = [_line(eyes, frame, answer) for frame, answer in zip(asked, answers, strict=True)]
     return block("camera-answer", LOOKED, lines, _unasked(left))
+
+
+def _in_view(eyes: Eyes) -> list[FrameInfo]:
+    """The newest frame of each track, where the bus still has it."""
+    oldest = eyes.now() - timedelta(seconds=topology.FRAMES.max_age)
+    return [frame for frame in eyes.context.in_view if frame.captured_at > oldest]
 
 
 async def _freshen(eyes: Eyes, frames: Iterable[FrameInfo], settings: ToolSettings) -> None:

@@ -13,6 +13,9 @@ FORMS = (
     'or a time of day in UTC ("14:30")'
 )
 
+LONGEST = 30 * 86400.0
+"""Seconds; what is further back than this is as far as this."""
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN = re.compile(
     r"(\d{1,6}(?:[.,]\d+)?)\s*"
@@ -42,7 +45,7 @@ def since_when(since: str | float | None, now: datetime) -> datetime | None:
     if span := _SPAN.fullmatch(text):
         seconds = float(span[1].replace(",", ".")) * _UNITS[(span[2] or "m")[0]]
         if seconds > 0:
-            return now - timedelta(seconds=seconds)
+            return now - timedelta(seconds=min(seconds, LONGEST))
     elif clock := _CLOCK.fullmatch(text):
         today = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
         return today if today <= now else today - timedelta(days=1)

@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from sightline.messages import FrameInfo, Source
 from sightline_agent.tools.answers import NotPossibleError, listed, name, whose
 
-ALIKE = 0.75
+ALIKE = 0.7
 """Of two names, 1 being the same: what speech-to-text makes of a name still finds it."""
 
 CAMERA = frozenset({"camera", "cam", "webcam", "video"})
