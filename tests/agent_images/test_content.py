@@ -37,10 +37,12 @@ async def ask(model: OpenAIServer, context: ChatContext) -> Recorded:
     settings = talking_to(model)
     llm = await asyncio.to_thread(language_model, settings)
     session = text_session(llm, settings)
-    await session.start(Agent(instructions="Be brief.", chat_ctx=context))
-    await session.run(user_input="What is it?")
-    await session.aclose()
-    await llm.aclose()
+    try:
+        await session.start(Agent(instructions="Be brief.", chat_ctx=context))
+        await session.run(user_input="What is it?")
+    finally:
+        await session.aclose()
+        await llm.aclose()
     [asked] = completions(model)
     return asked
 
@@ -104,6 +106,23 @@ async def test_a_frame_of_a_video_is_scaled_to_what_inference_wants(
     assert asked.pixels[:, :, 0].mean() > 200
     [part] = [part for part in asked.messages[1]["content"] if part["type"] == "image_url"]
     assert part["image_url"]["detail"] == "low"
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "ARGB", "BGRA", "I420", "I420A", "I422", "I444", "NV12"])
+async def test_a_frame_of_any_layout_reaches_the_model(model: OpenAIServer, kind: str) -> None:
+    size = {"I420": 1.5, "NV12": 1.5, "I422": 2, "I420A": 2.5, "I444": 3}.get(kind, 4)
+    data = bytes([200]) * int(64 * 48 * size)
+    content = await image_content(rtc.VideoFrame(64, 48, getattr(rtc.VideoBufferType, kind), data))
+    context = ChatContext.empty()
+    context.add_message(role="user", content=[content])
+    assert (await ask(model, context)).pixels.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("kind", ["ABGR", "I010"])
+async def test_a_frame_that_would_abort_the_process_is_refused(kind: str) -> None:
+    frame = rtc.VideoFrame(64, 48, getattr(rtc.VideoBufferType, kind), bytes(64 * 48 * 4))
+    with pytest.raises(ImageError, match=f"got {kind}"):
+        await image_content(frame)
 
 
 async def test_a_frame_of_no_size_is_refused() -> None:

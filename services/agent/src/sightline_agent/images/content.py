@@ -18,6 +18,11 @@ from sightline_agent.images.fetch import fetch as fetch_image
 from sightline_agent.images.settings import ImageSettings
 from sightline_agent.images.still import ImageError, Still, still
 
+_TYPES = rtc.VideoBufferType
+_READY = frozenset({_TYPES.RGBA, _TYPES.I420})
+_DEADLY = frozenset({_TYPES.ABGR, _TYPES.I010})
+"""Converting these aborts the process, in livekit-rtc 1.1; of others some fail only when a model is asked."""
+
 ImageSource = str | Path | bytes | rtc.VideoFrame
 Detail = Literal["auto", "low", "high"]
 
@@ -51,8 +56,9 @@ async def image_content(
     """
     if isinstance(source, rtc.VideoFrame):
         width, height = _fit(source, inference_width, inference_height)
+        frame = await asyncio.to_thread(_usable, source)
         return ImageContent(
-            image=source, inference_width=width, inference_height=height, inference_detail=detail
+            image=frame, inference_width=width, inference_height=height, inference_detail=detail
         )
     if isinstance(source, str) and not fetch and not source.startswith("data:"):
         return ImageContent(image=_passed_on(source), inference_detail=detail)
@@ -133,6 +139,16 @@ def _passed_on(url: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise ImageError(f"expected an https URL for the model's provider to fetch, got {url[:60]!r}")
     return url
+
+
+def _usable(frame: rtc.VideoFrame) -> rtc.VideoFrame:
+    """A frame that LiveKit can encode when the model is asked."""
+    if frame.type in _DEADLY:
+        name = _TYPES.Name(frame.type)
+        raise ImageError(
+            f"expected a frame in RGBA, I420 or the like, got {name}, which LiveKit cannot convert"
+        )
+    return frame if frame.type in _READY else frame.convert(_TYPES.I420)
 
 
 def _fit(frame: rtc.VideoFrame, width: int | None, height: int | None) -> tuple[int | None, int | None]:
