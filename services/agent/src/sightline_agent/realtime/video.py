@@ -86,7 +86,8 @@ def fit(frame: rtc.VideoFrame, size: int) -> rtc.VideoFrame:
     whole = frame.convert(rtc.VideoBufferType.RGB24)
     picture = Image.frombuffer("RGB", (whole.width, whole.height), bytes(whole.data))
     picture.thumbnail((size, size), Image.Resampling.BILINEAR)
-    return rtc.VideoFrame(*picture.size, rtc.VideoBufferType.RGB24, picture.tobytes())
+    # LiveKit's own encoder converts what it is given to RGBA, which it cannot from RGB24.
+    return rtc.VideoFrame(*picture.size, rtc.VideoBufferType.RGBA, picture.convert("RGBA").tobytes())
 
 
 def too_many(model: RealtimeSession[Any], keep: int) -> list[str]:
