@@ -31,6 +31,7 @@ CLASSES = (
     "sightline_captioner.settings:SharedOpenAISettings",
     "sightline_encoder.settings:EncoderSettings",
     "sightline_agent.settings:AgentSettings",
+    "sightline_agent.images.settings:ImageSettings",
     "sightline_agent.settings:OpenAISettings",
     "sightline_agent.settings:WorkerSettings",
     "sightline_agent.tools.settings:ToolSettings",

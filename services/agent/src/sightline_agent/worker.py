@@ -12,6 +12,7 @@ from livekit.agents.voice.room_io import RoomOptions
 from sightline.config import LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError
 from sightline.log import configure, get_logger
+from sightline_agent.images import ImageInbox, ImageSettings
 from sightline_agent.models import (
     can_speak,
     connect_options,
@@ -101,6 +102,10 @@ async def join(job: JobContext) -> None:
         video_input=bool(realtime.model) and realtime.shows_images,
     )
     await session.start(agent, room=job.room, room_options=options)
+    images = load(ImageSettings)
+    if realtime.model:
+        images = images.for_a_model_that(sees=realtime.shows_images)
+    ImageInbox(session, job.room, images).open()
     if settings.greeting:
         greet(session, settings.greeting)
 

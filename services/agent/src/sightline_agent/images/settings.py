@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -63,6 +63,11 @@ class ImageSettings(Settings):
         for each in _listed(networks):
             ipaddress.ip_network(each)
         return networks
+
+    def for_a_model_that(self, *, sees: bool) -> Self:
+        """These settings, where they leave to the model what it is shown of uploads."""
+        chosen: Uploads = "images" if sees else "captions"
+        return self if self.image_uploads != "auto" else self.model_copy(update={"image_uploads": chosen})
 
     @property
     def origins(self) -> list[Origin]:
