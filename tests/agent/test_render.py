@@ -127,7 +127,7 @@ def test_a_template_that_cannot_work_stops_the_start_with_its_name(
 
 def test_an_image_is_its_bytes_under_a_label() -> None:
     shown = image(frame(1, after(1), ALICES_SCREEN), data=b"\xff\xd8jpeg")
-    label, content = render.pictures([Seen(shown, frame(1, track=ALICES_SCREEN), 1.25)], SETTINGS)
-    assert label == "[alice's screen, 1.2 s ago]"
+    label, content = render.picture(Seen(shown, frame(1, track=ALICES_SCREEN), 1.25), 2, SETTINGS)
+    assert label == "[image 2: alice's screen, 1.2 s ago]"
     assert isinstance(content, ImageContent)
     assert content.image == "data:image/jpeg;base64,/9hqcGVn"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from livekit import rtc
@@ -35,8 +36,7 @@ class Talk:
         assert eyes is not None
         for message in messages:
             await bus.publish(message)
-            assert message.frame is not None
-            assert await eyes.until(lambda message=message: self._knows(message), 10), eyes.problem
+            assert await eyes.until(partial(self._knows, message), 10), eyes.problem
 
     def _knows(self, message: Caption | EncodedImage) -> bool:
         eyes = self.agent.eyes

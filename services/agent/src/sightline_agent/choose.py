@@ -144,7 +144,7 @@ def of_caption(caption: Seen[Caption], settings: AgentSettings) -> int:
 def of_image(image: Seen[EncodedImage], settings: AgentSettings) -> int:
     """Tokens of an image and its label, estimated."""
     size = tokens.of_image(image.message.width, image.message.height, settings.image_detail)
-    return size + tokens.of_text(render.label(image))
+    return size + tokens.of_text(render.label(image, 1))
 
 
 def _track(seen: Seen[M]) -> tuple[str, str]:

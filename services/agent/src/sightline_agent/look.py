@@ -96,11 +96,12 @@ def _kept(choice: Choice, settings: AgentSettings, mode: Mode) -> str:
 def _pictures(choice: Choice, settings: AgentSettings) -> list[ChatContent]:
     """Images as content; those that turn out to be none are left out."""
     content: list[ChatContent] = []
-    for image in tuple(choice.images):
+    images, choice.images = choice.images, []
+    for image in images:
         try:
-            content += render.pictures([image], settings)
+            content += render.picture(image, len(choice.images) + 1, settings)
+            choice.images.append(image)
         except DecodeError:
-            choice.images.remove(image)
             choice.left_out.append(left_out(image, "not_showable"))
     return content
 

@@ -83,14 +83,22 @@ def quoted(caption: Seen[Caption], settings: AgentSettings) -> str:
     return clean(caption.message.text, settings.max_caption_chars)
 
 
-def label(image: Seen[EncodedImage]) -> str:
+def label(image: Seen[EncodedImage], number: int) -> str:
     """The line above an image that says whose it is and how old."""
-    return f"[{_who(image)}'s {_SOURCES[image.source]}, {age(image.age)}]"
+    return f"[image {number}: {_who(image)}'s {_SOURCES[image.source]}, {age(image.age)}]"
 
 
-def pictures(images: Sequence[Seen[EncodedImage]], settings: AgentSettings) -> list[ChatContent]:
-    """Images as content of a message, each with its label before it."""
-    return [part for image in images for part in (label(image), _picture(image, settings))]
+def picture(image: Seen[EncodedImage], number: int, settings: AgentSettings) -> list[ChatContent]:
+    """An image as content of a message, after its label.
+
+    Args:
+        number: Its place among the message's images. Some plugins put all images before all text, as
+            OpenAI's does: then the numbers tell which is whose.
+
+    Raises:
+        DecodeError: Pixels are wanted, and it is no picture.
+    """
+    return [label(image, number), _picture(image, settings)]
 
 
 def _picture(image: Seen[EncodedImage], settings: AgentSettings) -> ImageContent:
