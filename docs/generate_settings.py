@@ -32,6 +32,7 @@ CLASSES = (
     "sightline_encoder.settings:EncoderSettings",
     "sightline_agent.settings:AgentSettings",
     "sightline_agent.images.settings:ImageSettings",
+    "sightline_agent.avatar.settings:AvatarSettings",
     "sightline_agent.settings:OpenAISettings",
     "sightline_agent.settings:WorkerSettings",
     "sightline_agent.tools.settings:ToolSettings",

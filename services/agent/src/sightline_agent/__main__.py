@@ -14,7 +14,10 @@ from livekit.agents import AgentServer
 from sightline.config import LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError
 from sightline.log import configure, get_logger
-from sightline_agent.models import require_model
+from sightline_agent.avatar import AvatarSettings
+from sightline_agent.avatar.plugins import require_avatar
+from sightline_agent.models import can_speak, require_model
+from sightline_agent.realtime.settings import RealtimeSettings
 from sightline_agent.settings import AgentSettings, WorkerSettings
 from sightline_agent.worker import build_server
 
@@ -55,7 +58,10 @@ def main() -> None:
 def _server(http_port: int | None) -> AgentServer:
     configure(load(ServiceSettings), "agent")
     # What a job would fail for is said now, not in the first call.
-    require_model(load(AgentSettings))
+    settings = load(AgentSettings)
+    require_model(settings)
+    # LiveKit's plugins register on the main thread, which a job's need not be.
+    require_avatar(load(AvatarSettings), speaks=can_speak(settings) or bool(load(RealtimeSettings).model))
     given = {} if http_port is None else {"http_port": http_port}
     return build_server(load(WorkerSettings, **given), load(LiveKitSettings))
 

@@ -10,8 +10,9 @@ from livekit.agents.llm import RealtimeModel
 from livekit.agents.voice.room_io import RoomOptions
 
 from sightline.config import LiveKitSettings, ServiceSettings, load
-from sightline.errors import SettingsError
+from sightline.errors import SettingsError, SightlineError
 from sightline.log import configure, get_logger
+from sightline_agent.avatar import AvatarSettings, start_avatar
 from sightline_agent.images import ImageInbox, ImageSettings
 from sightline_agent.models import (
     can_speak,
@@ -80,8 +81,12 @@ async def build_session(settings: AgentSettings) -> AgentSession[None]:
         llm=model,
         stt=await asyncio.to_thread(speech_to_text, settings),
         tts=await asyncio.to_thread(text_to_speech, settings),
-        # The default would ask LiveKit's cloud when a turn ends.
-        turn_handling={"turn_detection": "vad"},
+        turn_handling={
+            # The default would ask LiveKit's cloud when a turn ends.
+            "turn_detection": "vad",
+            # An avatar cannot be stopped in mid-word and go on later.
+            "interruption": {"resume_false_interruption": not load(AvatarSettings).avatar},
+        },
         conn_options=connect_options(settings),
     )
 
@@ -97,7 +102,7 @@ async def join(job: JobContext) -> None:
     spoken = bool(realtime.model) or can_speak(settings)
     options = RoomOptions(
         audio_input=spoken,
-        audio_output=spoken,
+        audio_output=spoken and not await has_avatar(session, job),
         text_input=True,
         video_input=bool(realtime.model) and realtime.shows_images,
     )
@@ -116,6 +121,15 @@ def greet(session: AgentSession[None], greeting: str) -> None:
         session.generate_reply(instructions=f"Say this, word for word, and nothing else: {greeting}")
     else:
         session.say(greeting)
+
+
+async def has_avatar(session: AgentSession[None], job: JobContext) -> bool:
+    """Whether an avatar speaks for the session from now on. One that does not start leaves the voice."""
+    try:
+        return await start_avatar(session, job.room) is not None
+    except SightlineError as error:
+        log.error("avatar_not_started", reason=str(error))
+        return False
 
 
 class Places:

@@ -108,12 +108,11 @@ class AvatarSession(avatar.AvatarSession[Any]):
         joined = asyncio.Event()
         self._running = asyncio.create_task(self._run(joined), name="sightline-avatar")
         await _either(joined, self._running)
+        await wait_for_participant(room, identity=self._identity)
+        # Its tracks are published when somebody takes them; what is said before waits there, and not
+        # here, in a task that would fail if the session ended first.
         agent_session.output.audio = DataStreamAudioOutput(
-            room,
-            destination_identity=self._identity,
-            sample_rate=RATE,
-            wait_remote_track=rtc.TrackKind.KIND_VIDEO,
-            wait_playback_start=True,
+            room, destination_identity=self._identity, sample_rate=RATE, wait_playback_start=True
         )
         await super().start(agent_session, room)
 

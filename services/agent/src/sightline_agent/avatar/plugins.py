@@ -47,21 +47,45 @@ def make(settings: AvatarSettings) -> Any:
         SettingsError: As ``find``; or it does not take these settings.
     """
     avatar = find(settings.avatar)
-    parameters = inspect.signature(avatar.__init__).parameters
-    options = settings.avatar_options
-    takes_all = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
-    if not takes_all and (unknown := sorted(options.keys() - parameters.keys())):
-        known = ", ".join(name for name in parameters if name != "self")
-        raise SettingsError(
-            f"AGENT_AVATAR_OPTIONS: `{settings.avatar}` takes {known or 'nothing'}; got {', '.join(unknown)}"
-        )
+    _check(avatar, settings)
     try:
-        return avatar(**_fitted(avatar, options))
+        return avatar(**_fitted(avatar, settings.avatar_options))
     except Exception as error:
         raise SettingsError(
             f"AGENT_AVATAR_OPTIONS: `{settings.avatar}` was not made with these settings: "
             f"{str(error) or type(error).__name__}"
         ) from error
+
+
+def require_avatar(settings: AvatarSettings, speaks: bool) -> None:
+    """What would keep every job from having the avatar.
+
+    Args:
+        speaks: The agent has a voice.
+
+    Raises:
+        SettingsError: There is no such avatar, it does not take these settings, or it would be mute.
+    """
+    if not settings.avatar:
+        return
+    if not speaks:
+        raise SettingsError(
+            "AGENT_AVATAR: an avatar speaks, and the agent has no voice; set OPENAI_API_KEY, "
+            "AGENT_SPEECH_BASE_URL or AGENT_REALTIME_MODEL"
+        )
+    _check(find(settings.avatar), settings)
+
+
+def _check(avatar: type[Any], settings: AvatarSettings) -> None:
+    """All options are arguments of the avatar."""
+    parameters = inspect.signature(avatar.__init__).parameters
+    takes_all = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+    if takes_all or not (unknown := sorted(settings.avatar_options.keys() - parameters.keys())):
+        return
+    known = ", ".join(name for name in parameters if name != "self")
+    raise SettingsError(
+        f"AGENT_AVATAR_OPTIONS: `{settings.avatar}` takes {known or 'nothing'}; got {', '.join(unknown)}"
+    )
 
 
 def _missing(name: str, module: str, missing: str) -> str:
