@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import Tool
+from livekit.agents.voice.room_io import RoomOptions
 
 from sightline.bus import Bus
 from sightline.messages import Caption, Track, TurnRecord
@@ -62,7 +64,11 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    bus: Bus, settings: ToolSettings = EAGER, room: str = "demo", **calls: dict[str, object] | str
+    bus: Bus,
+    settings: ToolSettings = EAGER,
+    room: str = "demo",
+    joined: rtc.Room | None = None,
+    **calls: dict[str, object] | str,
 ) -> AsyncIterator[Talk]:
     """A conversation whose model makes these calls on each turn; see CallingServer."""
     async with CallingServer(**calls) as model:
@@ -75,18 +81,19 @@ async def talking(
             on_turn=records.append,
             tools=[*vision_tools(settings=settings)],
         )
-        async with typed(model, agent) as session:
+        async with typed(model, agent, joined=joined) as session:
             yield Talk(session, agent, model, records)
 
 
 @asynccontextmanager
 async def typed(
-    model: CallingServer, agent: Agent, tools: Sequence[Tool] = ()
+    model: CallingServer, agent: Agent, tools: Sequence[Tool] = (), joined: rtc.Room | None = None
 ) -> AsyncIterator[AgentSession[None]]:
     """A session of an agent with this model, in text.
 
     Args:
         tools: Of the session, besides the agent's.
+        joined: The LiveKit room that it is in; without one it is in none.
     """
     settings = talking_to(model)
     # Its client reads certificates, and modules, from the disk.
@@ -94,7 +101,11 @@ async def typed(
     session: AgentSession[None] = AgentSession(
         llm=client, tools=[*tools], vad=None, turn_handling={"turn_detection": None}
     )
-    await session.start(agent)
+    if joined is None:
+        await session.start(agent)
+    else:
+        options = RoomOptions(audio_input=False, audio_output=False, text_input=True)
+        await session.start(agent, room=joined, room_options=options)
     try:
         yield session
     finally:

@@ -51,10 +51,10 @@ async def read_stored(
         if left:
             async with aclosing(deliveries(messages, connection)) as delivered:
                 async for message in delivered:
-                    left -= 1
+                    left = min(left - 1, message.metadata.num_pending)
                     if (received := _received(stream, types, message)) is not None:
                         yield received
-                    if left <= 0 or not message.metadata.num_pending:
+                    if left <= 0:
                         return
     except BrokenError as error:
         raise BusError(f"what {stream} holds could not be read: {error}") from error

@@ -5,7 +5,8 @@ What a camera sees, and what a model says of it, is anybody's words; see ``sight
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from sightline.messages import Source, Track
 from sightline_agent.render import MAX_NAME_CHARS, clean
@@ -21,6 +22,9 @@ LOOKED = f"What a vision system answered about what it saw. {QUOTED}"
 RECALLED = f"What was seen in this call, as a vision system described it then. {QUOTED}"
 
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
 class NotPossibleError(Exception):
     """A tool cannot do what it was asked. Its text tells the model why, and what to do instead."""
 
@@ -30,9 +34,11 @@ def name(participant: str) -> str:
     return clean(participant, MAX_NAME_CHARS) or "somebody"
 
 
-def whose(track: Track) -> str:
-    """``alice's screen``."""
-    return f"{name(track.participant)}'s {SOURCES[track.source]}"
+def whose(track: Track, names: Mapping[str, str] = NO_NAMES) -> str:
+    """``alice's screen``; ``user_2's camera (Bob)`` where display names are known: these are anybody's."""
+    called = name(names[track.participant]) if names.get(track.participant) else ""
+    shown = f" ({called})" if called and called != name(track.participant) else ""
+    return f"{name(track.participant)}'s {SOURCES[track.source]}{shown}"
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:

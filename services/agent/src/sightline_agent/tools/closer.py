@@ -17,6 +17,7 @@ from sightline_agent.tools.answers import (
     LOOKED,
     MAX_ANSWER_CHARS,
     MAX_REASON_CHARS,
+    NO_NAMES,
     NotPossibleError,
     block,
     whose,
@@ -41,7 +42,7 @@ async def look_closer(
     question: str,
     who: str = "",
     speaker: str = "",
-    names: Mapping[str, str] | None = None,
+    names: Mapping[str, str] = NO_NAMES,
 ) -> str:
     """Ask about the newest frame of each track that is meant; bounded by the deadline of the settings.
 
@@ -67,7 +68,10 @@ async def look_closer(
     answers = await asyncio.gather(*questions)
     if all(answer.error for answer in answers):
         raise NotPossibleError(f"No answer came: {_reason(answers[0].error)}. {INSTEAD}")
-    lines = [_line(eyes, frame, answer) for frame, answer in zip(asked, answers, strict=True)]
+    lines = [
+        _line(eyes, whose(frame.track, names), frame, answer)
+        for frame, answer in zip(asked, answers, strict=True)
+    ]
     return block("camera-answer", LOOKED, lines, _unasked(left))
 
 
@@ -100,13 +104,13 @@ async def _ask(bus: Bus, stage: str, track: Track, question: str, seconds: float
         return Answer(error=str(error) or type(error).__name__)
 
 
-def _line(eyes: Eyes, newest: FrameInfo, answer: Answer) -> str:
+def _line(eyes: Eyes, shown: str, newest: FrameInfo, answer: Answer) -> str:
     if answer.error:
-        return f"{whose(newest.track)}: no answer ({_reason(answer.error)})"
+        return f"{shown}: no answer ({_reason(answer.error)})"
     frame = answer.frame or newest
     seconds = max(0.0, (eyes.now() - frame.captured_at).total_seconds())
     text = clean(answer.text, MAX_ANSWER_CHARS) or "nothing to say"
-    return f'{whose(newest.track)}, {age(seconds)}: "{text}"'
+    return f'{shown}, {age(seconds)}: "{text}"'
 
 
 def _reason(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from sightline.messages import FrameInfo, Source
-from sightline_agent.tools.answers import NotPossibleError, listed, name, whose
+from sightline_agent.tools.answers import NO_NAMES, NotPossibleError, listed, name, whose
 
 ALIKE = 0.7
 """Of two names, 1 being the same: what speech-to-text makes of a name still finds it."""
@@ -27,7 +27,7 @@ _OWNER = re.compile(r"['’]s?\b")
 
 
 def choose(
-    in_view: Sequence[FrameInfo], who: str, speaker: str = "", names: Mapping[str, str] | None = None
+    in_view: Sequence[FrameInfo], who: str, speaker: str = "", names: Mapping[str, str] = NO_NAMES
 ) -> list[FrameInfo]:
     """The tracks that are meant.
 
@@ -48,12 +48,12 @@ def choose(
             "Nothing is in view: nobody in this call shows a camera or a screen right now, or it is not seen "
             "yet. Tell the user so, and ask them to turn the camera on or to share the screen."
         )
-    people, source = _meant(in_view, words(who), speaker, names or {})
+    people, source = _meant(in_view, words(who), speaker, names)
     chosen = [
         frame for frame in in_view if frame.track.participant in people and source in (None, _of(frame))
     ]
     if not chosen:
-        raise NotPossibleError(_shows_none(in_view, people, source))
+        raise NotPossibleError(_shows_none(in_view, people, source, names))
     return sorted(chosen, key=lambda frame: frame.captured_at, reverse=True)
 
 
@@ -91,7 +91,8 @@ def _meant(
     found = _called(rest, known, names)
     if not found:
         raise NotPossibleError(
-            f'Nobody in this call is called "{name(" ".join(rest))}". In view are {_in_view(in_view)}. '
+            f'Nobody in this call is called "{name(" ".join(rest))}". '
+            f"In view are {_in_view(in_view, names)}. "
             "Call look again with one of these, or ask the user whom they mean."
         )
     if len(found) > 1:
@@ -145,14 +146,16 @@ def _of(frame: FrameInfo) -> Source:
     return Source.SCREEN if frame.track.source is Source.SCREEN else Source.CAMERA
 
 
-def _shows_none(in_view: Sequence[FrameInfo], people: set[str], source: Source | None) -> str:
+def _shows_none(
+    in_view: Sequence[FrameInfo], people: set[str], source: Source | None, names: Mapping[str, str]
+) -> str:
     what = {Source.SCREEN: "shares no screen", Source.CAMERA: "shows no camera"}
     missing = what[source] if source is not None else "shows no camera and no screen"
     return (
-        f"{listed(map(name, sorted(people)))} {missing}. In view are {_in_view(in_view)}. "
+        f"{listed(map(name, sorted(people)))} {missing}. In view are {_in_view(in_view, names)}. "
         "Tell the user so, or call look again with one of these."
     )
 
 
-def _in_view(frames: Iterable[FrameInfo]) -> str:
-    return listed(sorted(whose(frame.track) for frame in frames))
+def _in_view(frames: Iterable[FrameInfo], names: Mapping[str, str]) -> str:
+    return listed(sorted(whose(frame.track, names) for frame in frames))
