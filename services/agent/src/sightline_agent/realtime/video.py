@@ -83,11 +83,11 @@ def fit(frame: rtc.VideoFrame, size: int) -> rtc.VideoFrame:
     """The frame in a square of ``size`` pixels, whole and in its proportions; never made larger."""
     if max(frame.width, frame.height) <= size:
         return frame
-    whole = frame.convert(rtc.VideoBufferType.RGB24)
-    picture = Image.frombuffer("RGB", (whole.width, whole.height), bytes(whole.data))
+    # RGBA is what LiveKit's own encoder takes a picture from: it need not, and cannot always, convert it.
+    whole = frame if frame.type == rtc.VideoBufferType.RGBA else frame.convert(rtc.VideoBufferType.RGBA)
+    picture = Image.frombytes("RGBA", (whole.width, whole.height), bytes(whole.data))
     picture.thumbnail((size, size), Image.Resampling.BILINEAR)
-    # LiveKit's own encoder converts what it is given to RGBA, which it cannot from RGB24.
-    return rtc.VideoFrame(*picture.size, rtc.VideoBufferType.RGBA, picture.convert("RGBA").tobytes())
+    return rtc.VideoFrame(*picture.size, rtc.VideoBufferType.RGBA, picture.tobytes())
 
 
 def too_many(model: RealtimeSession[Any], keep: int) -> list[str]:

@@ -1,0 +1,81 @@
+"""Video of a real LiveKit room in a realtime model's conversation, with the real plugin.
+
+Time is counted in pictures: three tenths of a second pass with each that LiveKit gives, however fast
+the machine is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from livekit import rtc
+from livekit.agents import Agent, AgentSession
+from livekit.agents.voice.room_io import RoomOptions
+
+from sightline_agent.realtime import VideoSampler
+from sightline_agent.realtime.settings import RealtimeSettings
+from support.livekit_publisher import Publisher
+from support.livekit_server import LiveKitServer
+from support.realtime import in_room, talking
+from support.realtime_server import RealtimeServer
+from support.scenes import BLUE, GREEN, RED, scene, shows
+
+pytestmark = pytest.mark.livekit
+
+SECONDS = 0.3
+"""That pass with a picture: in silence each tenth is due, and each fourth while somebody speaks."""
+
+VIDEO = RoomOptions(video_input=True)
+
+
+class Measured:
+    """A sampler in the place of LiveKit's: ours, with a clock that counts pictures."""
+
+    def __init__(self) -> None:
+        self.pictures = 0
+        self._sampler = VideoSampler(RealtimeSettings(), clock=lambda: self.pictures * SECONDS)
+
+    def __call__(self, frame: rtc.VideoFrame, session: AgentSession[Any]) -> bool:
+        self.pictures += 1
+        return self._sampler(frame, session)
+
+
+async def test_a_room_s_video_is_shown_once_in_three_seconds_and_once_a_second_while_somebody_speaks(
+    livekit: LiveKitServer, server: RealtimeServer
+) -> None:
+    sampler, room = Measured(), "realtime-rates"
+    async with Publisher(livekit, room=room) as alice, in_room(livekit, room) as joined:
+        camera = await alice.camera()
+        camera.show(scene(BLUE))
+        async with talking(server, Agent(instructions=""), joined, VIDEO, video_sampler=sampler) as session:
+            await server.until(lambda: len(server.images) == 4)
+            silent = sampler.pictures
+            await alice.speak()
+            await server.until(lambda: session.user_state == "speaking")
+            began, shown = sampler.pictures, len(server.images)
+            await server.until(lambda: len(server.images) == shown + 6)
+            spoken = sampler.pictures - began
+            await alice.hush()
+            await server.until(lambda: len(server.responses) == 1)
+    assert 31 <= silent <= 40
+    assert 21 <= spoken <= 30
+    assert not server.responses[0].asked
+    assert all(shows(image, BLUE) for image in server.images[1:])
+    assert server.pieces > 0
+
+
+async def test_the_newest_track_is_shown_and_the_camera_again_when_the_screen_is_over(
+    livekit: LiveKitServer, server: RealtimeServer
+) -> None:
+    sampler, room = Measured(), "realtime-newest"
+    async with Publisher(livekit, room=room) as alice, in_room(livekit, room) as joined:
+        camera = await alice.camera()
+        camera.show(scene(RED))
+        async with talking(server, Agent(instructions=""), joined, VIDEO, video_sampler=sampler):
+            await server.until(lambda: bool(server.images) and shows(server.images[-1], RED))
+            screen = await alice.screen()
+            screen.show(scene(GREEN))
+            await server.until(lambda: shows(server.images[-1], GREEN))
+            await screen.unpublish()
+            await server.until(lambda: shows(server.images[-1], RED))
