@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-BUS_UP = Gauge("sightline_bus_up", "1 while a JetStream request succeeded just now.")
+# Where several processes are one service, as the jobs of an agent's worker are, those that run now count.
+BUS_UP = Gauge(
+    "sightline_bus_up", "1 while a JetStream request succeeded just now.", multiprocess_mode="livemin"
+)
 BUS_RECONNECTS = Counter("sightline_bus_reconnects", "Times the bus came back.")
 LOOP_LAG = Histogram(
     "sightline_event_loop_lag_seconds",
@@ -27,5 +30,9 @@ FRAME_AGE = Histogram(
     ["stage", "lane"],
     buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60),
 )
-IN_PROGRESS = Gauge("sightline_in_progress", "Frames in workers' hands now.", ["stage"])
-PAUSED = Gauge("sightline_paused", "1 while a model's owner asked for a pause.", ["stage"])
+IN_PROGRESS = Gauge(
+    "sightline_in_progress", "Frames in workers' hands now.", ["stage"], multiprocess_mode="livesum"
+)
+PAUSED = Gauge(
+    "sightline_paused", "1 while a model's owner asked for a pause.", ["stage"], multiprocess_mode="livemax"
+)

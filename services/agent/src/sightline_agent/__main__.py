@@ -16,6 +16,7 @@ from sightline.errors import SettingsError
 from sightline.log import configure, get_logger
 from sightline_agent.avatar import AvatarSettings
 from sightline_agent.avatar.plugins import require_avatar
+from sightline_agent.job_metrics import JobMetrics
 from sightline_agent.models import can_speak, require_model
 from sightline_agent.realtime.settings import RealtimeSettings
 from sightline_agent.settings import AgentSettings, WorkerSettings
@@ -37,13 +38,13 @@ HttpPort = Annotated[
 @app.command()
 def start(http_port: HttpPort = None) -> None:
     """Take jobs until SIGTERM, then let the calls in progress end."""
-    asyncio.run(_serve(_server(http_port), dev=False))
+    _run(http_port, dev=False)
 
 
 @app.command()
 def dev(http_port: HttpPort = None) -> None:
     """The same on your own machine: any free port for the health check, and it ends at once."""
-    asyncio.run(_serve(_server(0 if http_port is None else http_port), dev=True))
+    _run(0 if http_port is None else http_port, dev=True)
 
 
 def main() -> None:
@@ -55,7 +56,7 @@ def main() -> None:
         sys.exit(2)
 
 
-def _server(http_port: int | None) -> AgentServer:
+def _run(http_port: int | None, dev: bool) -> None:
     configure(load(ServiceSettings), "agent")
     # What a job would fail for is said now, not in the first call.
     settings = load(AgentSettings)
@@ -63,10 +64,15 @@ def _server(http_port: int | None) -> AgentServer:
     # LiveKit's plugins register on the main thread, which a job's need not be.
     require_avatar(load(AvatarSettings), speaks=can_speak(settings) or bool(load(RealtimeSettings).model))
     given = {} if http_port is None else {"http_port": http_port}
-    return build_server(load(WorkerSettings, **given), load(LiveKitSettings))
+    worker = load(WorkerSettings, **given)
+    metrics = JobMetrics(worker)
+    try:
+        asyncio.run(_serve(build_server(worker, load(LiveKitSettings), metrics.directory), metrics, dev))
+    finally:
+        metrics.close()
 
 
-async def _serve(server: AgentServer, dev: bool) -> None:
+async def _serve(server: AgentServer, metrics: JobMetrics, dev: bool) -> None:
     """Until the first signal; the second ends the process at once."""
     stopping = asyncio.Event()
 
@@ -78,9 +84,11 @@ async def _serve(server: AgentServer, dev: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     running = asyncio.create_task(server.run(devmode=dev))
+    compacting = asyncio.create_task(metrics.run())
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+    compacting.cancel()
     if not dev and not running.done():
         try:
             await server.drain()

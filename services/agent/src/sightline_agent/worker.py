@@ -34,8 +34,13 @@ log = get_logger()
 EXECUTORS = {"process": JobExecutorType.PROCESS, "thread": JobExecutorType.THREAD}
 
 
-def build_server(settings: WorkerSettings, livekit: LiveKitSettings) -> AgentServer:
+def build_server(
+    settings: WorkerSettings, livekit: LiveKitSettings, metrics_directory: str = ""
+) -> AgentServer:
     """The worker, not yet running.
+
+    Args:
+        metrics_directory: Where the processes of jobs write their metrics, where jobs are processes.
 
     Raises:
         SettingsError: No key for LiveKit.
@@ -58,6 +63,7 @@ def build_server(settings: WorkerSettings, livekit: LiveKitSettings) -> AgentSer
         host=settings.http_host,
         port=settings.http_port,
         prometheus_port=settings.metrics_port or None,
+        prometheus_multiproc_dir=metrics_directory or None,
     )
     server.rtc_session(join, agent_name=settings.name, on_request=places.answer)
     return server
