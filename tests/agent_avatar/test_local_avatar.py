@@ -33,6 +33,8 @@ async def test_what_the_agent_says_is_heard_and_seen_from_its_avatar(
         await bob.until(lambda: recognised(bob.heard, [SENTENCE, OTHER]) == SENTENCE)
         await bob.until(lambda: len(bob.pictures) > 10)
         agent = await bob.finds(lambda each: each.identity == AGENT)
+        own = session.room.remote_participants[avatar.identity].track_publications.values()
+        assert [each.subscribed for each in own if each.kind == rtc.TrackKind.KIND_VIDEO] == [False]
     assert avatar.attributes[ON_BEHALF] == AGENT
     assert avatar.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
     assert avatar.identity == session.avatar.avatar_identity != AGENT

@@ -90,7 +90,7 @@ def load(settings: type[S], **overrides: Any) -> S:
 
 def _explain(prefix: str, problem: ErrorDetails) -> str:
     name = (prefix + "_".join(map(str, problem["loc"]))).upper()
-    secret = any(word in name for word in ("PASSWORD", "SECRET", "KEY", "TOKEN"))
+    secret = any(word in name for word in ("PASSWORD", "SECRET", "KEY", "TOKEN", "OPTIONS"))
     # Without a place it is about all values together, secrets among them.
     came = "" if secret or not problem["loc"] else f", got {str(problem['input'])[:80]!r}"
     return f"{name}: {problem['msg'].removeprefix('Value error, ')}{came}"
