@@ -26,8 +26,8 @@ from support.uploads import CHAT, Texts
 class Anybody(Agent):
     """An agent that knows nothing of Sightline, and tells when its conversation was changed."""
 
-    def __init__(self) -> None:
-        super().__init__(instructions="Be brief.")
+    def __init__(self, **agent: Any) -> None:
+        super().__init__(instructions="Be brief.", **agent)
         self.changed = asyncio.Event()
 
     async def update_chat_ctx(

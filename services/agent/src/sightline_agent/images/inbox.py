@@ -34,6 +34,9 @@ REFUSED = "sightline.refused"
 GRACE = 5.0
 """Seconds that a typed message waits for images that its sender had begun to send before."""
 
+DECODING = 2
+"""Pictures that are decoded at once."""
+
 Stream = tuple[str, str]
 """The sender's identity, and the stream's id."""
 
@@ -77,6 +80,7 @@ class ImageInbox:
         self._awaited: dict[Stream, asyncio.Event] = {}
         self._over: deque[Stream] = deque(maxlen=64)
         self._in_turn = asyncio.Lock()
+        self._decoding = asyncio.Semaphore(DECODING)
 
     def open(self) -> None:
         """Begin to take images; the session has started.
@@ -143,17 +147,17 @@ class ImageInbox:
     async def _take(self, reader: rtc.ByteStreamReader, sender: str, why_not: str) -> None:
         """One stream, to its end."""
         stream = (sender, reader.info.stream_id)
-        if why_not:
-            reader.close()
-            outcome: Upload | Refusal = Refusal(*stream, clean(reader.info.name, MAX_NAME_CHARS), why_not)
-        else:
-            outcome = await receive(reader, sender, self._settings)
         try:
-            if isinstance(outcome, Upload):
-                self._taken[sender] += 1
-                await self._add(outcome)
-            else:
+            if why_not:
+                reader.close()
+                await self._refuse(Refusal(*stream, clean(reader.info.name, MAX_NAME_CHARS), why_not))
+                return
+            outcome = await receive(reader, sender, self._settings, self._decoding)
+            if isinstance(outcome, Refusal):
                 await self._refuse(outcome)
+                return
+            self._taken[sender] += 1
+            await self._add(outcome)
         finally:
             self._over.append(stream)
             if stream in self._awaited:

@@ -39,14 +39,21 @@ class Refusal:
     reason: str
 
 
-async def receive(reader: rtc.ByteStreamReader, sender: str, settings: ImageSettings) -> Upload | Refusal:
-    """Read a stream to its end, or until it breaks a limit. Never raises; the reader is closed."""
+async def receive(
+    reader: rtc.ByteStreamReader, sender: str, settings: ImageSettings, decoding: asyncio.Semaphore
+) -> Upload | Refusal:
+    """Read a stream to its end, or until it breaks a limit. The reader is closed.
+
+    Args:
+        decoding: How many pictures are decoded at once: each takes some 100 MB for a moment.
+    """
     info = reader.info
     name = clean(info.name, MAX_NAME_CHARS)
     try:
         async with asyncio.timeout(settings.image_upload_seconds):
             data = await _read(reader, settings.image_max_bytes)
-        picture = await asyncio.to_thread(still, data, settings)
+        async with decoding:
+            picture = await asyncio.to_thread(still, data, settings)
     except ImageError as error:
         return Refusal(sender, info.stream_id, name, str(error))
     except TimeoutError:
