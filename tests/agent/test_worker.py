@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import ClientSession
 from livekit import api, rtc
 from livekit.agents import AgentSession
 
 from sightline import subjects, topology
 from sightline.bus import Bus
 from sightline.config import LiveKitSettings
+from sightline.embedded import free_port
 from sightline.errors import SettingsError
 from sightline.messages import CaptureReply, CaptureRequest, RoomWanted, Speaking, TurnRecord
 from sightline_agent.models import language_model
@@ -109,6 +111,7 @@ async def test_typed_turns_in_a_room_are_answered_by_an_agent_that_sees(
         "AGENT_LLM_MODEL": "test-model",
         "AGENT_EXECUTOR": executor,
         "AGENT_MAX_CAPTION_AGE": "600",
+        "AGENT_METRICS_PORT": str(port := free_port()),
     }
     await bus.publish(caption(frame(1, bus.now(), track), "a red mug"))
     running = worker(livekit, bus, **settings)
@@ -121,8 +124,13 @@ async def test_typed_turns_in_a_room_are_answered_by_an_agent_that_sees(
             await alice.room.local_participant.send_text("What do I hold?", topic=CHAT)
             assert await reader.said.get() == "You hold a red mug."
             records.append(await turns.get())
+        metrics = await _scraped(port)
     await stop()
     assert process.returncode == 0
+    answered = 'sightline_turns_total{begun_by="user",mode="captions",outcome="answered"}'
+    assert f"{answered} {len(records)}.0" in metrics
+    assert 'sightline_view_age_seconds_count{kind="caption"} 1.0' in metrics
+    assert f'sightline_turn_added_seconds_count{{mode="captions"}} {len(records)}.0' in metrics
     assert users_words(completions(model)[-1])[-1].endswith("What do I hold?")
     assert '"a red mug"' in users_words(completions(model)[-1])[-1]
     assert len(completions(model)) == len(records)
@@ -196,6 +204,11 @@ async def test_a_worker_without_a_language_model_says_so_and_does_not_start() ->
 def test_a_worker_without_a_key_for_livekit_says_so() -> None:
     with pytest.raises(SettingsError, match="LIVEKIT_API_KEY and LIVEKIT_API_SECRET: expected"):
         build_server(WorkerSettings(), LiveKitSettings())
+
+
+async def _scraped(port: int) -> str:
+    async with ClientSession() as http, http.get(f"http://127.0.0.1:{port}/metrics") as response:
+        return await response.text()
 
 
 async def _agent_is_there(room: rtc.Room) -> None:
