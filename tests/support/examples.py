@@ -45,7 +45,7 @@ class Stage:
 async def a_stage(nats: Server, livekit: LiveKitServer) -> AsyncIterator[Stage]:
     """Everything that sees, running: what it shows is named after its colour."""
     async with (
-        MoondreamServer(answer=wall) as moondream,
+        MoondreamServer(answer=wall, reply=judged) as moondream,
         Bus.open(BusSettings(url=nats.url), name="audience") as bus,
         stored(bus, topology.CAPTIONS, Caption) as captions,
         running_system(nats.url, livekit) as system,
@@ -57,8 +57,17 @@ async def a_stage(nats: Server, livekit: LiveKitServer) -> AsyncIterator[Stage]:
 
 def wall(pixels: Any) -> str:
     """The caption of a scene: its strongest colour."""
+    return f"a {_colour(pixels)} wall"
+
+
+def judged(pixels: Any, question: str) -> str:
+    """The answer to a question with a colour in it."""
+    return "Yes." if _colour(pixels) in question else "No."
+
+
+def _colour(pixels: Any) -> str:
     means = pixels.reshape(-1, 3).mean(axis=0)
-    return f"a {['red', 'green', 'blue'][int(means.argmax())]} wall"
+    return ["red", "green", "blue"][int(means.argmax())]
 
 
 async def agent_listens(room: rtc.Room) -> None:
