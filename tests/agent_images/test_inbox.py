@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from livekit.agents import AgentSession
 from livekit.agents.voice.room_io import TextInputEvent
+from prometheus_client import REGISTRY
 
 from support.agents import completions, users_words
 from support.encoded import SVG, encoded, gif_bomb, png_bomb
@@ -17,6 +19,12 @@ from support.model_servers import OpenAIServer
 from support.uploads import CHAT, send_with_attachments
 
 pytestmark = pytest.mark.livekit
+
+
+def uploads(outcome: str) -> float:
+    """How many uploads the metrics count."""
+    return REGISTRY.get_sample_value("sightline_uploads_total", {"outcome": outcome}) or 0.0
+
 
 CAT, DOG = encoded("PNG"), encoded("JPEG", colour="blue")
 
@@ -167,6 +175,7 @@ async def test_an_upload_that_stops_on_the_way_is_given_up(
 async def test_more_images_than_are_taken_for_one_message_are_refused_until_it_is_said(
     livekit: LiveKitServer, model: OpenAIServer
 ) -> None:
+    taken, refused = uploads("taken"), uploads("refused")
     async with call(livekit, model, "images-many", image_max_uploads=2) as talk:
         for number in range(3):
             await talk.send(CAT, f"{number}.png")
@@ -174,9 +183,10 @@ async def test_more_images_than_are_taken_for_one_message_are_refused_until_it_i
         first = await talk.type("What are these?")
         await talk.send(DOG, "3.png")
         second = await talk.type("And this?")
-    assert told.startswith("2.png was not taken: 2 images are taken for one message")
+    assert told.startswith("2.png was not taken: only 2 can be taken for one message")
     assert first.images == [CAT, CAT]
     assert second.images == [CAT, CAT, DOG]
+    assert (uploads("taken") - taken, uploads("refused") - refused) == (3, 1)
 
 
 async def test_where_images_are_off_they_are_refused(livekit: LiveKitServer, model: OpenAIServer) -> None:
@@ -210,6 +220,37 @@ async def test_a_text_callback_of_ones_own_waits_for_the_images_itself(
         asked = await talk.asked(1)
     assert asked.images == [CAT]
     assert users_words(asked)[-1] == "WHAT IS THIS?"
+
+
+async def test_somebody_who_leaves_in_the_middle_holds_nobody_up(
+    livekit: LiveKitServer, model: OpenAIServer
+) -> None:
+    async with call(livekit, model, "images-left", image_upload_seconds=1) as talk:
+        async with Publisher(livekit, room="images-left", identity="bob") as bob:
+            writer = await bob.room.local_participant.stream_bytes("half.png", topic="images")
+            await writer.write(CAT[:50])
+        asked = await talk.type("What is there?")
+    assert users_words(asked) == ["What is there?"]
+
+
+async def test_a_session_that_ends_in_the_middle_of_an_upload_leaves_nothing_running(
+    livekit: LiveKitServer, model: OpenAIServer
+) -> None:
+    def taking() -> list[asyncio.Task[object]]:
+        return [task for task in asyncio.all_tasks() if "ImageInbox._take" in repr(task)]
+
+    async with call(livekit, model, "images-ended", typed=False) as talk:
+        begun = asyncio.Event()
+        talk.session.room_io.register_text_input(lambda session, event: begun.set())
+        writer = await talk.alice.room.local_participant.stream_bytes("half.png", topic="images")
+        await writer.write(CAT[:50])
+        await talk.alice.room.local_participant.send_text("It comes after the image.", topic=CHAT)
+        await begun.wait()
+        assert len(taking()) == 1
+        await talk.session.aclose()
+        await talk.inbox.close()
+        assert taking() == []
+        await writer.aclose()
 
 
 async def test_after_the_session_is_over_its_topics_are_free(

@@ -10,6 +10,7 @@ from livekit import rtc
 from livekit.agents import NOT_GIVEN, AgentSession, ConversationItemAddedEvent
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice.room_io import TextInputEvent
+from prometheus_client import Counter as Metric
 
 from sightline.config import load
 from sightline.log import get_logger
@@ -23,6 +24,8 @@ from sightline_agent.sight import Sight
 from sightline_agent.vision_agent import VisionAgent
 
 log = get_logger()
+
+UPLOADS = Metric("sightline_uploads", "Images that people sent, by what came of them.", ["outcome"])
 
 IMAGES = "images"
 CHAT = "lk.chat"
@@ -141,7 +144,7 @@ class ImageInbox:
         if self._settings.image_uploads == "off":
             return "images are not taken in this call"
         if coming + self._taken[sender] >= most:
-            return f"{most} images are taken for one message; say something about them first"
+            return f"only {most} can be taken for one message; say something first"
         return ""
 
     async def _take(self, reader: rtc.ByteStreamReader, sender: str, why_not: str) -> None:
@@ -156,6 +159,7 @@ class ImageInbox:
             if isinstance(outcome, Refusal):
                 await self._refuse(outcome)
                 return
+            UPLOADS.labels("taken").inc()
             self._taken[sender] += 1
             await self._add(outcome)
         finally:
@@ -173,6 +177,7 @@ class ImageInbox:
 
     async def _refuse(self, refusal: Refusal) -> None:
         """Tell the sender; and the model, where a typed message speaks of it."""
+        UPLOADS.labels("refused").inc()
         log.info("upload_refused", reason=refusal.reason)
         if (refusal.sender, refusal.id) in self._awaited:
             await self._add(refusal)
