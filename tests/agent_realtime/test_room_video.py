@@ -26,7 +26,8 @@ pytestmark = pytest.mark.livekit
 SECONDS = 0.3
 """That pass with a picture: in silence each tenth is due, and each fourth while somebody speaks."""
 
-VIDEO = RoomOptions(video_input=True)
+VIDEO = RoomOptions(video_input=True, audio_output=False)
+"""Nobody listens: a session would wait for somebody to hear it out."""
 
 
 class Measured:
@@ -49,15 +50,15 @@ async def test_a_room_s_video_is_shown_once_in_three_seconds_and_once_a_second_w
         camera = await alice.camera()
         camera.show(scene(BLUE))
         async with talking(server, Agent(instructions=""), joined, VIDEO, video_sampler=sampler) as session:
-            await server.until(lambda: len(server.images) == 4)
+            await server.until(lambda: len(server.images) >= 4)
             silent = sampler.pictures
             await alice.speak()
             await server.until(lambda: session.user_state == "speaking")
             began, shown = sampler.pictures, len(server.images)
-            await server.until(lambda: len(server.images) == shown + 6)
+            await server.until(lambda: len(server.images) >= shown + 6)
             spoken = sampler.pictures - began
             await alice.hush()
-            await server.until(lambda: len(server.responses) == 1)
+            await server.until(lambda: bool(server.responses))
     assert 31 <= silent <= 40
     assert 21 <= spoken <= 30
     assert not server.responses[0].asked

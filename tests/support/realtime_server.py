@@ -55,6 +55,7 @@ class RealtimeServer:
 
     Attributes:
         events: Every event that came, audio left out, the oldest first.
+        images: Every image that came, decoded, the oldest first.
         responses: Every answer, the oldest first.
         pieces: How many pieces of audio came.
         items: What the newest conversation holds.
@@ -64,6 +65,7 @@ class RealtimeServer:
     def __init__(self, answer: str | Call | Callable[[list[Item]], str | Call] = "I see.") -> None:
         self.answer = answer
         self.events: list[dict[str, Any]] = []
+        self.images: list[NDArray[np.uint8]] = []
         self.responses: list[Response] = []
         self.pieces = 0
         self.silent = False
@@ -78,16 +80,6 @@ class RealtimeServer:
     @property
     def items(self) -> list[Item]:
         return self.connections[-1].items if self.connections else []
-
-    @property
-    def images(self) -> list[NDArray[np.uint8]]:
-        """Every image that came, decoded, the oldest first."""
-        return [
-            imaging.decode(base64.b64decode(part["image_url"].partition(",")[2]))
-            for item in self.created
-            for part in item.get("content", ())
-            if part["type"] == "input_image"
-        ]
 
     @property
     def created(self) -> list[Item]:
@@ -110,6 +102,12 @@ class RealtimeServer:
 
     def take(self, event: dict[str, Any]) -> None:
         self.events.append(event)
+        if event["type"] == "conversation.item.create":
+            self.images += [
+                imaging.decode(base64.b64decode(part["image_url"].partition(",")[2]))
+                for part in event["item"].get("content", ())
+                if part["type"] == "input_image"
+            ]
 
     def hear(self) -> None:
         self.pieces += 1
