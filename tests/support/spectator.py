@@ -38,10 +38,11 @@ class Seen:
 
 
 class Spectator(Publisher):
-    """Subscribes to all that avatars publish. Arguments as a Publisher's."""
+    """Subscribes to all that avatars publish, or to all that the others do. Arguments as a Publisher's."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(self, *arguments: Any, of_avatars: bool = True, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._of_avatars = of_avatars
         self.pictures: list[Seen] = []
         self.left: list[str] = []
         self.sources: set[int] = set()
@@ -95,7 +96,7 @@ class Spectator(Publisher):
         return found()[0]
 
     def _subscribe(self, publication: rtc.RemoteTrackPublication, other: rtc.RemoteParticipant) -> None:
-        if "lk.publish_on_behalf" in other.attributes:
+        if ("lk.publish_on_behalf" in other.attributes) is self._of_avatars:
             self.sources.add(publication.source)
             publication.set_subscribed(True)
 
