@@ -60,22 +60,23 @@ async def test_the_speaker_is_meant_by_default_and_others_by_their_display_names
         joined(livekit, room, "agent", agent=True) as agents,
         talking(bus, joined=agents, room=room, look={"question": "What colour?"}) as talk,
         joined(livekit, room, "user_2", "Bob"),
+        joined(livekit, room, "helper", "Helper", agent=True),
     ):
-        await present(agents, "user_1", "user_2")
+        await present(agents, "user_1", "user_2", "helper")
         air.show(alice, RED)
         air.show(bob, BLUE)
         await talk.sees(alice, bob)
         hers = await talk.ask()
         talk.model.calls = {"look": {"question": "What colour?", "who": "Bob's camera"}}
         his = await talk.ask()
-        talk.model.calls = {"look": {"question": "What colour?", "who": "the agent"}}
+        talk.model.calls = {"look": {"question": "What colour?", "who": "the helper"}}
         nobody = await talk.ask()
     assert "user_1's camera (Alice Liddell), 0." in hers
     assert "a red picture" in hers
     assert "user_2" not in hers
     assert "user_2's camera (Bob), 0." in his
     assert "a blue picture" in his
-    assert nobody.startswith('Nobody in this call is called "agent".')
+    assert nobody.startswith('Nobody in this call is called "helper".')
 
 
 async def test_what_a_room_of_this_name_showed_before_this_call_is_not_told(

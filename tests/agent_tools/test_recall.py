@@ -204,7 +204,7 @@ async def test_a_bus_that_is_frozen_is_not_waited_for(nats: Server, bus: Bus) ->
             output = await talk.ask()
         finally:
             nats.resume()
-    assert output.startswith("What was seen cannot be looked up right now: ")
+    assert output.startswith("What was seen cannot be looked up right now: it took too long.")
 
 
 def quoted(output: str) -> list[str]:
