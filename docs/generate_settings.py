@@ -35,6 +35,7 @@ CLASSES = (
     "sightline_agent.avatar.settings:AvatarSettings",
     "sightline_agent.settings:OpenAISettings",
     "sightline_agent.settings:WorkerSettings",
+    "sightline_agent.console:ConsoleSettings",
     "sightline_agent.tools.settings:ToolSettings",
 )
 """Every settings class of the project, in the order of the table."""

@@ -1,4 +1,4 @@
-"""``agent start`` and ``agent dev``: the worker's process."""
+"""``agent start`` and ``agent dev``: the worker's process. ``agent console``: the agent in a terminal."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sightline.errors import SettingsError
 from sightline.log import configure, get_logger
 from sightline_agent.avatar import AvatarSettings
 from sightline_agent.avatar.plugins import require_avatar
+from sightline_agent.console import NO_SERVER, converse
 from sightline_agent.job_metrics import JobMetrics
 from sightline_agent.models import can_speak, require_model
 from sightline_agent.realtime.settings import RealtimeSettings
@@ -45,6 +46,16 @@ def start(http_port: HttpPort = None) -> None:
 def dev(http_port: HttpPort = None) -> None:
     """The same on your own machine: any free port for the health check, and it ends at once."""
     _run(0 if http_port is None else http_port, dev=True)
+
+
+@app.command()
+def console(
+    text: Annotated[bool, typer.Option("--text", help="Type, instead of speaking.")] = False,
+) -> None:
+    """Talk to the agent here, without LiveKit; it sees the room that AGENT_ROOM names."""
+    configure(load(ServiceSettings, log_level="error"), "agent")
+    require_model(load(AgentSettings))
+    converse(build_server(load(WorkerSettings, http_port=0), NO_SERVER), text)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from sightline.bus import Bus
 from sightline.log import get_logger
 from sightline.messages import TurnRecord
 from sightline_agent import acting, metrics, showing
+from sightline_agent.console import room_to_see
 from sightline_agent.conversation import Conversation, Turn
 from sightline_agent.eyes import Eyes
 from sightline_agent.look import Look, look
@@ -187,6 +188,8 @@ class Sight:
 
     def _find_room(self) -> str:
         job = get_job_context(required=False)
+        if job is not None and job.is_fake_job():
+            return room_to_see()
         if job is not None and job.job.room.name:
             return job.job.room.name
         room, session = self._room(), self._session

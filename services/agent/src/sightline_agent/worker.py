@@ -106,9 +106,10 @@ async def join(job: JobContext) -> None:
         settings = as_realtime(settings)
     agent = VisionAgent(instructions=settings.instructions, vision=settings, tools=configured_tools())
     spoken = bool(realtime.model) or can_speak(settings)
+    in_a_room = not job.is_fake_job()  # or in somebody's terminal, without avatars and files
     options = RoomOptions(
         audio_input=spoken,
-        audio_output=spoken and not await has_avatar(session, job),
+        audio_output=spoken and not (in_a_room and await has_avatar(session, job)),
         text_input=True,
         video_input=bool(realtime.model) and realtime.shows_images,
     )
@@ -116,7 +117,8 @@ async def join(job: JobContext) -> None:
     images = load(ImageSettings)
     if realtime.model:
         images = images.for_a_model_that(sees=realtime.shows_images)
-    ImageInbox(session, job.room, images).open()
+    if in_a_room:
+        ImageInbox(session, job.room, images).open()
     if settings.greeting:
         greet(session, settings.greeting)
 
