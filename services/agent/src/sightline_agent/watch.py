@@ -126,7 +126,7 @@ class Watcher:
     @property
     def watching(self) -> list[Watching]:
         """What is watched for now, the oldest first."""
-        return list(self._tasks.values())
+        return [each for each in self._tasks.values() if each.outcome == "watching"]
 
     def watch(
         self,
@@ -159,7 +159,7 @@ class Watcher:
         for other in self.watching:
             if watching.predicate is None and other.is_for(watching.condition, who):
                 return other
-        if len(self._tasks) >= self._settings.limit:
+        if len(self.watching) >= self._settings.limit:
             raise ValueError(
                 f"watch: expected at most {self._settings.limit} conditions at once (AGENT_WATCH_LIMIT), "
                 f"got one more; cancel one of: {'; '.join(each.condition for each in self.watching)}"
