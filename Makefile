@@ -4,8 +4,8 @@
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
-# Tests wait more than they work. A file's tests stay together: some share a LiveKit server.
-WORKERS ?= 4
+# Tests wait more than they work.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format bench
@@ -18,7 +18,7 @@ demo: $(INSTALLED) ## A clip, its captions, and a turn that knows them; ARGS='--
 	$(BIN)/sightline demo $(ARGS)
 
 test: $(INSTALLED) ## All tests; ARGS='tests/bus -k pause', WORKERS=0 for one after another
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(INSTALLED) types ## Style, the import law, and types
 	$(BIN)/ruff check .
