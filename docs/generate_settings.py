@@ -33,6 +33,8 @@ CLASSES = (
     "sightline_agent.settings:AgentSettings",
     "sightline_agent.images.settings:ImageSettings",
     "sightline_agent.avatar.settings:AvatarSettings",
+    "sightline_agent.realtime.settings:RealtimeSettings",
+    "sightline_agent.realtime.settings:WatchSettings",
     "sightline_agent.settings:OpenAISettings",
     "sightline_agent.settings:WorkerSettings",
     "sightline_agent.console:ConsoleSettings",

@@ -41,7 +41,7 @@ class AgentSettings(Settings):
     mode: Mode = Field(
         "captions",
         description="What a turn is shown: `captions` (for models that cannot see), `images`, `both`, "
-        "`realtime` (a realtime model is shown the video itself), `off`.",
+        "`realtime` (a realtime model is shown what `AGENT_REALTIME_SHOWS` says), `off`.",
     )
     max_caption_age: float = Field(
         15.0, gt=0, description="Seconds after which a caption or image is not what is in view any more."
