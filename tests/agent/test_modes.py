@@ -109,7 +109,7 @@ async def test_where_an_image_shows_one_camera_a_caption_tells_of_the_other(
     [request] = completions(model)
     assert request.images == [b"pixels"]
     assert "a red mug" not in request.text
-    assert "bob's camera, 0." in request.text
+    assert "bob's camera, " in request.text
     assert '"a bicycle"' in request.text
     assert [(shown.kind, shown.participant) for shown in record.shown] == [
         ("caption", "bob"),

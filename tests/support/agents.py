@@ -18,7 +18,13 @@ from support.sights import caption, frame
 
 def talking_to(model: OpenAIServer, **settings: Any) -> AgentSettings:
     """Settings with this model; looks at nothing by itself, for there are no sources."""
-    chosen: dict[str, Any] = {"llm_base_url": model.url, "llm_model": "test-model", "look_seconds": 0}
+    chosen: dict[str, Any] = {
+        "llm_base_url": model.url,
+        "llm_model": "test-model",
+        "look_seconds": 0,
+        # A busy machine may take its time: what was shown is still of what is in view.
+        "max_caption_age": 600,
+    }
     return AgentSettings(**(chosen | settings))
 
 
