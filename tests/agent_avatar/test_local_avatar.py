@@ -6,11 +6,12 @@ import asyncio
 
 import numpy as np
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 
 from sightline_agent.avatar import AvatarSettings
 from support.avatars import AGENT, ON_BEHALF, openness, talk
+from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
 from support.spectator import Seen, Spectator
 from support.speech import RATE, is_heard, recognised, spoken, trimmed
@@ -105,3 +106,36 @@ async def test_the_avatar_leaves_with_the_session(
         await bob.until(lambda: avatar.identity in bob.left)
         assert AGENT not in bob.left
     assert avatar.identity not in DataStreamAudioOutput._playback_finished_handlers
+
+
+async def test_an_avatar_that_is_pushed_out_of_the_room_comes_back_and_speaks(
+    livekit: LiveKitServer, room: str, voice: VoiceServer
+) -> None:
+    async with Spectator(livekit, room, "bob") as bob, talk(livekit, room, voice, LOCAL) as session:
+        avatar = await bob.finds(lambda each: ON_BEHALF in each.attributes)
+        speech = session.session.say(LONG)
+        await bob.until(lambda: is_heard(bob.heard))
+        async with Publisher(livekit, room, avatar.identity):
+            await speech  # which ends, though nobody says so
+            await bob.until(lambda: avatar.identity in bob.left)
+            await bob.finds(lambda each: ON_BEHALF in each.attributes)
+        since = len(bob.heard)
+        await session.session.say(SENTENCE)
+        await bob.until(lambda: recognised(bob.heard[since:], [SENTENCE, LONG]) == SENTENCE)
+
+
+async def test_a_session_whose_avatar_was_removed_goes_on_in_writing(
+    livekit: LiveKitServer, room: str, voice: VoiceServer
+) -> None:
+    async with Spectator(livekit, room, "bob") as bob, talk(livekit, room, voice, LOCAL) as session:
+        avatar = await bob.finds(lambda each: ON_BEHALF in each.attributes)
+        speech = session.session.say(LONG)
+        await bob.until(lambda: is_heard(bob.heard))
+        async with api.LiveKitAPI(livekit.url, livekit.api_key, livekit.api_secret) as server:
+            gone = api.RoomParticipantIdentity(room=room, identity=avatar.identity)
+            await server.room.remove_participant(gone)
+        await speech
+        reply = await session.session.generate_reply(user_input="What do I hold?")
+        [message] = [item for item in reply.chat_items if item.type == "message"]
+        assert message.text_content == voice.answer
+        assert not any(ON_BEHALF in each.attributes for each in bob.room.remote_participants.values())

@@ -50,8 +50,10 @@ class Spectator(Publisher):
         self._samples = 0
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._taking: dict[str, asyncio.Task[None]] = {}
         self.room.on("track_published", self._subscribe)
         self.room.on("track_subscribed", self._take)
+        self.room.on("track_unsubscribed", self._drop)
         self.room.on("participant_connected", lambda _: self._tell())
         self.room.on("participant_disconnected", self._on_left)
 
@@ -102,7 +104,14 @@ class Spectator(Publisher):
 
     def _take(self, track: rtc.Track, *_: object) -> None:
         watch = track.kind == rtc.TrackKind.KIND_VIDEO
-        self._keep(asyncio.create_task(self._watch(track) if watch else self._listen(track)))
+        task = asyncio.create_task(self._watch(track) if watch else self._listen(track))
+        self._taking[track.sid] = task
+        self._keep(task)
+
+    def _drop(self, track: rtc.Track, *_: object) -> None:
+        # A stream does not end with its track, but goes on in silence.
+        if track.sid in self._taking:
+            self._taking.pop(track.sid).cancel()
 
     async def _watch(self, track: rtc.Track) -> None:
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.RGB24, capacity=2)

@@ -111,9 +111,11 @@ class AvatarSession(avatar.AvatarSession[Any]):
         await wait_for_participant(room, identity=self._identity)
         # Its tracks are published when somebody takes them; what is said before waits there, and not
         # here, in a task that would fail if the session ended first.
-        agent_session.output.audio = DataStreamAudioOutput(
+        self._output = DataStreamAudioOutput(
             room, destination_identity=self._identity, sample_rate=RATE, wait_playback_start=True
         )
+        agent_session.output.audio = self._output
+        room.on("participant_disconnected", self._on_left)
         await super().start(agent_session, room)
 
     async def aclose(self) -> None:
@@ -123,7 +125,14 @@ class AvatarSession(avatar.AvatarSession[Any]):
             running.cancel()
             await asyncio.wait({running}, timeout=CLOSE_SECONDS)
         _forget(self._identity)
+        if self._room is not None:
+            self._room.off("participant_disconnected", self._on_left)
         await super().aclose()
+
+    def _on_left(self, participant: rtc.RemoteParticipant) -> None:
+        """What it was saying is over: nobody else would tell the session."""
+        if participant.identity == self._identity:
+            self._output.clear_buffer()
 
     async def _run(self, joined: asyncio.Event) -> None:
         """Be in the room until cancelled, or put out of it; come back after an accident."""
@@ -132,6 +141,7 @@ class AvatarSession(avatar.AvatarSession[Any]):
             try:
                 reason = await self._be(joined)
                 if reason in OVER:
+                    self._stay_away()
                     return
             except Exception as error:
                 if not joined.is_set():
@@ -140,6 +150,12 @@ class AvatarSession(avatar.AvatarSession[Any]):
             log.warning("avatar_lost", reason=str(reason))
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE)
+
+    def _stay_away(self) -> None:
+        """A session without anybody to speak for it goes on in writing, and does not wait for ever."""
+        if self._running is not None and self._agent_session is not None:
+            log.warning("avatar_removed")
+            self._agent_session.output.set_audio_enabled(False)
 
     async def _be(self, joined: asyncio.Event) -> object:
         """Join, and speak until the connection is over. Returns why it is."""
