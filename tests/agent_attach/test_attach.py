@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from livekit.agents import Agent, AgentSession, function_tool
+from livekit.agents import Agent, AgentSession, AgentTask, function_tool
 from livekit.agents.llm import ChatChunk, ChatContext, ChatMessage
 
 from sightline.bus import Bus
@@ -27,17 +27,19 @@ from support.recorded import Recorded
 RED_MUG = '"a red mug"'
 
 
-class ToolFirst(OpenAIServer):
-    """Calls a tool first, and answers with words from then on."""
+class Scripted(OpenAIServer):
+    """Calls these tools, one a request, and answers with words where it is "" and from then on."""
 
-    def __init__(self, tool: str) -> None:
+    def __init__(self, *tools: str) -> None:
         super().__init__(answer="I see.")
-        self._tool = tool
+        self._tools = tools
 
     def _complete(self, request: Recorded) -> web.StreamResponse:
-        if len(completions(self)) > 1:
+        number = len(completions(self))
+        if number > len(self._tools) or not self._tools[number - 1]:
             return super()._complete(request)
-        call = {"id": "call_1", "type": "function", "function": {"name": self._tool, "arguments": "{}"}}
+        function = {"name": self._tools[number - 1], "arguments": "{}"}
+        call = {"id": f"call_{number}", "type": "function", "function": function}
         base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "test-model"}
         delta = {"role": "assistant", "content": None, "tool_calls": [{"index": 0, **call}]}
         return Events(
@@ -212,7 +214,7 @@ class Remembers(Plain):
 
 
 async def test_what_an_llm_node_changes_in_the_conversation_holds_after_its_tools_as_ever(bus: Bus) -> None:
-    async with ToolFirst("look_up") as model:
+    async with Scripted("look_up") as model:
         settings = talking_to(model)
         llm = await asyncio.to_thread(language_model, settings)
         async with text_session(llm, settings) as session:
@@ -220,7 +222,7 @@ async def test_what_an_llm_node_changes_in_the_conversation_holds_after_its_tool
             await session.run(user_input="What do I hold?")
         await llm.aclose()
         unseeing = [request.messages for request in completions(model)]
-    async with ToolFirst("look_up") as model:
+    async with Scripted("look_up") as model:
         async with call(bus, model, Remembers()) as talk:
             await talk.session.run(user_input="What do I hold?")
         seeing = [request.messages for request in completions(model)]
@@ -248,7 +250,7 @@ class Greeter(Plain):
 
 async def test_an_agent_that_takes_over_sees_too(bus: Bus) -> None:
     async with (
-        ToolFirst("hand_over") as model,
+        Scripted("hand_over") as model,
         call(bus, model, Greeter()) as talk,
     ):
         greeter = talk.session.current_agent
@@ -261,6 +263,42 @@ async def test_an_agent_that_takes_over_sees_too(bus: Bus) -> None:
     assert len(asked) == len(talk.records)
     assert [words.splitlines()[-1] for words in asked[-2:]] == ["What do I hold?", "And you?"]
     assert all(RED_MUG in words for words in asked)
+
+
+class Form(AgentTask[str]):
+    """Asks for something, and is done when it has it."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="Ask which one.")
+
+    async def on_enter(self) -> None:
+        self.session.generate_reply(instructions="Ask which one.")
+
+    @function_tool
+    async def finish(self) -> None:
+        """The user has said which one."""
+        self.complete("the red one")
+
+
+class Clerk(Plain):
+    @function_tool
+    async def fill_in(self) -> str:
+        """Fill in a form."""
+        return await Form()
+
+
+async def test_a_task_in_between_sees_and_so_does_the_agent_that_goes_on_after_it(bus: Bus) -> None:
+    async with Scripted("fill_in", "", "finish") as model, call(bus, model, Clerk()) as talk:
+        clerk = talk.session.current_agent
+        await talk.session.run(user_input="I need a mug.")
+        assert isinstance(talk.session.current_agent, Form)
+        await talk.session.run(user_input="This one.")
+        assert talk.session.current_agent is clerk
+        await talk.session.run(user_input="Thanks.")
+    requests = completions(model)
+    assert len(requests) == len(talk.records) == 5
+    assert all(record.shown for record in talk.records)
+    assert all(RED_MUG in request.text for request in requests)
 
 
 async def test_a_vision_agent_in_a_session_that_sees_is_shown_things_once(
