@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatContext, ChatMessage
@@ -20,22 +21,32 @@ from livekit.agents.voice.audio_recognition import (
 )
 
 from sightline.bus import Bus
-from sightline.messages import TurnRecord
+from sightline.messages import EncodedImage, TurnRecord
 from sightline_agent import VisionAgent
 from sightline_agent.models import language_model
 from sightline_agent.turn import text_session
 from support.agents import completions, now_shows, talking_to, users_words
 from support.model_servers import OpenAIServer
-from support.sights import frame
+from support.sights import frame, image
 
 
 class Call:
     """A conversation in which the agent sees a red mug."""
 
-    def __init__(self, session: AgentSession[None], agent: VisionAgent, records: list[TurnRecord]) -> None:
-        self.session, self.agent, self.records = session, agent, records
+    def __init__(
+        self, session: AgentSession[None], agent: VisionAgent, records: list[TurnRecord], bus: Bus
+    ) -> None:
+        self.session, self.agent, self.records, self._bus = session, agent, records, bus
         assert session._activity is not None
         self._activity = session._activity
+
+    async def shows(self, shot: EncodedImage) -> None:
+        """Wait until the agent has this image."""
+        eyes, about = self.agent.eyes, shot.frame
+        assert eyes is not None
+        assert about is not None
+        await self._bus.publish(shot)
+        assert await eyes.until(lambda: eyes.context.depicts(about, shot.profile), 10)
 
     def hears(self, words: str) -> None:
         """The words so far are likely all of the turn: LiveKit begins to answer."""
@@ -62,8 +73,10 @@ class Informed(VisionAgent):
 
 
 @asynccontextmanager
-async def call(bus: Bus, model: OpenAIServer, kind: type[VisionAgent] = VisionAgent) -> AsyncIterator[Call]:
-    settings, records = talking_to(model), list[TurnRecord]()
+async def call(
+    bus: Bus, model: OpenAIServer, kind: type[VisionAgent] = VisionAgent, **settings_of_test: Any
+) -> AsyncIterator[Call]:
+    settings, records = talking_to(model, **settings_of_test), list[TurnRecord]()
     agent = kind(instructions="", vision=settings, bus=bus, room="demo", on_turn=records.append)
     llm = await asyncio.to_thread(language_model, settings)
     session = text_session(llm, settings)
@@ -74,7 +87,7 @@ async def call(bus: Bus, model: OpenAIServer, kind: type[VisionAgent] = VisionAg
     assert await eyes.until(lambda: eyes.context.describes(frame(1)), 10)
     try:
         async with asyncio.timeout(30):
-            yield Call(session, agent, records)
+            yield Call(session, agent, records, bus)
     finally:
         await session.aclose()
         await llm.aclose()
@@ -126,3 +139,18 @@ async def test_knowledge_that_is_looked_up_for_the_turn_does_not_keep_it_from_se
     assert '"a red mug"' in words
     assert "Known: mugs are for tea." in completions(model)[-1].text
     assert (record.begun_by, record.question) == ("user", "What do I hold?")
+
+
+async def test_a_reply_that_was_thrown_away_takes_no_place_among_the_images_that_stay(
+    bus: Bus, model: OpenAIServer
+) -> None:
+    async with call(bus, model, mode="images", max_images_in_history=1) as talk:
+        await talk.shows(image(frame(2, bus.now()), data=b"one"))
+        await talk.ends("What do I hold?")
+        await talk.shows(image(frame(3, bus.now()), data=b"two"))
+        talk.hears("And what")
+        await model.requested(3)
+        await talk.ends("And what is that?")
+    first, thrown_away, second = completions(model)
+    assert first.images == [b"one"]
+    assert thrown_away.images == second.images == [b"one", b"two"]

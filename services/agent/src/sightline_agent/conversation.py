@@ -10,7 +10,6 @@ and never in the conversation itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,7 +111,7 @@ class Conversation:
         else:
             turn.anchor.extra[EXTRA] = {**_kept(turn.anchor), "after": look.kept, "at": turn.at}
         if look.images and self._max_images:
-            self._pictured = [*self._pictured[-self._max_images :], turn]
+            self._pictured.append(turn)
 
     def compose(self, chat_ctx: ChatContext, turn: Turn) -> ChatContext:
         """The conversation as the model is sent it: each turn with what it was shown.
@@ -121,7 +120,9 @@ class Conversation:
             chat_ctx: Left as it is, with all its messages.
             turn: The one that the model is to answer.
         """
-        whole = {each.key: each.look for each in self._shown_whole(turn) if each.look is not None}
+        earlier = self._still_pictured(turn, {item.id for item in chat_ctx.items})
+        self._pictured = [*earlier, *(each for each in self._pictured if each is turn)]
+        whole = {each.key: each.look for each in [*earlier, turn] if each.look is not None}
         items: list[ChatItem] = []
         asides: list[ChatMessage] = []
         if self._opening is not None and self._opening.look is not None:
@@ -138,17 +139,22 @@ class Conversation:
             _insert(items, aside)
         return ChatContext(items)
 
-    def _shown_whole(self, turn: Turn) -> Iterator[Turn]:
-        """This turn, and those earlier ones whose images have not decayed."""
-        yield turn
+    def _still_pictured(self, turn: Turn, known: set[str]) -> list[Turn]:
+        """The earlier turns whose images have not decayed, the oldest first.
+
+        Args:
+            known: Ids of what is in the conversation: a preemptive reply that was thrown away is not.
+        """
+        kept: list[Turn] = []
         left = self._max_images
         for each in reversed(self._pictured):
-            if each is turn or each.look is None:
+            if each is turn or each.look is None or (each.anchor is not None and each.anchor.id not in known):
                 continue
             left -= each.look.images
             if left < 0:
-                return
-            yield each
+                break
+            kept.append(each)
+        return kept[::-1]
 
     def _continued(self, chat_ctx: ChatContext) -> Turn | None:
         """The turn whose tool has answered."""
