@@ -47,6 +47,7 @@ def test_public_addresses_may_be_connected_to(address: str) -> None:
         "2606:2800::1%eth0",
         "fc00::1",
         "ff02::1",
+        "fec0::1",
         "64:ff9b::a00:1",
         "::7f00:1",
         "2002:7f00:1::",

@@ -153,8 +153,12 @@ async def test_limits_hold_for_every_source(tmp_path: Path) -> None:
     small = ImageSettings(image_max_bytes=1000)
     file = tmp_path / "large.png"
     file.write_bytes(CAT + bytes(2000))
-    for source in (file, file.read_bytes(), f"data:image/png;base64,{'A' * 5000}"):
-        with pytest.raises(ImageError, match=r"1,000 (bytes|are taken)"):
+    for source, why in (
+        (file, "has more than 1,000 bytes"),
+        (file.read_bytes(), "1,000 are taken"),
+        (f"data:image/png;base64,{'A' * 5000}", "5,000 characters; 1,000 bytes are taken"),
+    ):
+        with pytest.raises(ImageError, match=why):
             await image_content(source, settings=small)
 
 
