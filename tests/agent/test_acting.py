@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
-from livekit.agents import RunContext, function_tool
+from livekit.agents import Agent, RunContext, function_tool
 from livekit.agents.llm import ToolError
 
 from sightline.bus import Bus
-from sightline_agent import VisionAgent
+from sightline_agent import VisionAgent, attach_vision
 from sightline_agent.acting import acting
 from sightline_agent.metrics import ACTING
-from support.agents import completions, now_shows
+from sightline_agent.models import language_model
+from sightline_agent.turn import text_session
+from support.agents import completions, now_shows, talking_to
 from support.sessions import Talk, talking
 from support.tool_calls import CallingServer, offered_tools, tool_outputs
 
@@ -175,6 +178,42 @@ async def test_a_rule_of_ones_own_decides_instead(words: str, answer: str, bus: 
     async with CallingServer(pay={}) as model, talking(model, bus, Careful) as talk:
         [output] = await asked(talk, bus, words)
     assert output.startswith(answer)
+
+
+async def test_an_agent_that_is_shown_nothing_needs_the_users_words_as_well(bus: Bus) -> None:
+    async with CallingServer(transfer=CALL) as model, talking(model, bus, Banker, mode="off") as talk:
+        await talk.says("What does the sign say?")
+        assert transfers(talk) == []
+        await talk.says("Transfer it.")
+        assert transfers(talk) == [(1000, "Mallory")]
+
+
+class Plain(Agent):
+    """An agent whose class knows nothing of pictures."""
+
+    transfers = 0
+
+    @function_tool
+    @acting("transfer")
+    async def transfer(self) -> str:
+        """Transfer money."""
+        self.transfers += 1
+        return "transferred"
+
+
+async def test_the_agent_of_a_session_that_was_given_eyes_is_held_to_it(bus: Bus) -> None:
+    async with CallingServer(transfer={}) as model:
+        settings, agent = talking_to(model), Plain(instructions="")
+        llm = await asyncio.to_thread(language_model, settings)
+        session = text_session(llm, settings)
+        attach_vision(session, "demo", vision=settings, bus=bus)
+        await session.start(agent)
+        await session.generate_reply(user_input="What does the sign say?")
+        assert agent.transfers == 0
+        await session.generate_reply(user_input="Transfer it.")
+        assert agent.transfers == 1
+        await session.aclose()
+        await llm.aclose()
 
 
 async def test_a_call_out_of_nowhere_is_refused() -> None:

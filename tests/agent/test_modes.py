@@ -62,6 +62,20 @@ async def test_requests_at_the_same_time_are_each_shown_their_own(bus: Bus, mode
     assert {record.question: record.mode for record in talk.records} == {"One": "off", "Two": "captions"}
 
 
+async def test_a_reply_that_the_agent_begins_is_shown_what_it_is_to_be_shown(
+    bus: Bus, model: OpenAIServer
+) -> None:
+    async with talking(model, bus) as talk:
+        await bus.publish(picture(bus))
+        await talk.shows(bus, now_shows(bus, "a red mug"))
+        with showing("images"):
+            await talk.reply(instructions="Say what you see.")
+        await talk.says("And now?")
+    first, second = completions(model)
+    assert (first.images, second.images) == ([b"pixels"], [])
+    assert '"a red mug"' in users_words(second)[0]
+
+
 class Careful(VisionAgent):
     """Looks closely where it is asked to."""
 
