@@ -7,9 +7,16 @@ from typing import Any
 from livekit.agents import AgentSession, RunContext, ToolError, function_tool
 from livekit.agents.llm import Toolset
 
+from sightline.config import load
 from sightline_agent.realtime.session import Sees
 from sightline_agent.realtime.settings import WatchSettings
 from sightline_agent.watch import Watcher
+
+
+def configured_watch_tools() -> list[WatchTools]:
+    """The tools that ``AGENT_WATCH_TOOL`` wants: both, or none."""
+    settings = load(WatchSettings)
+    return [WatchTools(settings=settings)] if settings.tool else []
 
 
 class WatchTools(Toolset):

@@ -28,6 +28,7 @@ from sightline_agent.settings import AgentSettings, WorkerSettings
 from sightline_agent.tools import configured_tools
 from sightline_agent.turn import text_session
 from sightline_agent.vision_agent import VisionAgent
+from sightline_agent.watch_tools import configured_watch_tools
 
 log = get_logger()
 
@@ -104,7 +105,8 @@ async def join(job: JobContext) -> None:
     session = await build_session(settings)
     if realtime.model:
         settings = as_realtime(settings)
-    agent = VisionAgent(instructions=settings.instructions, vision=settings, tools=configured_tools())
+    tools = [*configured_tools(), *configured_watch_tools()]
+    agent = VisionAgent(instructions=settings.instructions, vision=settings, tools=tools)
     spoken = bool(realtime.model) or can_speak(settings)
     in_a_room = not job.is_fake_job()  # or in somebody's terminal, without avatars and files
     options = RoomOptions(

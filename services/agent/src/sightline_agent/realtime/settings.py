@@ -65,6 +65,11 @@ class WatchSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="AGENT_WATCH_")
 
+    tool: bool = Field(
+        False,
+        description="Whether the model of the worker gets the tools `watch` and `stop_watching`. Its "
+        "endpoint must take tools.",
+    )
     interval: float = Field(
         5.0, gt=0, le=3_600, description="Seconds between two looks for a condition, unless told otherwise."
     )
