@@ -107,6 +107,15 @@ def test_a_picture_that_is_broken_behind_its_header_is_refused() -> None:
         still(bytes(data), SETTINGS)
 
 
+def test_a_webp_that_is_cut_and_says_that_this_is_all_is_refused() -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((200, 200), 50).convert("RGB").save(buffer, "WEBP")
+    cut = buffer.getvalue()[: buffer.tell() // 4 * 2]
+    sizes = (len(cut) - 8).to_bytes(4, "little"), (len(cut) - 20).to_bytes(4, "little")
+    with pytest.raises(ImageError, match="is broken"):
+        still(cut[:4] + sizes[0] + cut[8:16] + sizes[1] + cut[20:], SETTINGS)
+
+
 def test_a_jpeg_of_many_passes_is_refused() -> None:
     data = encoded("JPEG", progressive=True)
     scan = data[data.index(b"\xff\xda") : -2]
