@@ -8,6 +8,7 @@ capped line; and nothing in it can look like the end of the block, a tag or a ch
 from __future__ import annotations
 
 import base64
+import functools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ _BLANKS = re.compile(r"\s+")
 _SOURCES = {Source.CAMERA: "camera", Source.SCREEN: "screen", Source.OTHER: "video"}
 
 
+@functools.lru_cache(maxsize=256)  # one caption is read several times a turn, and in several turns
 def clean(text: str, limit: int) -> str:
     """One line of quotable text.
 
