@@ -331,6 +331,34 @@ async def test_nothing_is_left_of_it_when_the_session_is_over(bus: Bus, model: O
     assert all(task.done() for task in running)
 
 
+async def test_whoever_wraps_the_agents_llm_node_as_well_keeps_it_wrapped(
+    bus: Bus, model: OpenAIServer
+) -> None:
+    agent, calls = Plain(), list[str]()
+
+    def wrapped(name: str) -> None:
+        node = agent.llm_node
+
+        def called(*arguments: Any) -> Any:
+            calls.append(name)
+            return node(*arguments)
+
+        vars(agent)["llm_node"] = called
+
+    wrapped("before")
+    before = vars(agent)["llm_node"]
+    async with call(bus, model, agent) as talk:
+        await talk.session.run(user_input="What do I hold?")
+    assert vars(agent)["llm_node"] is before
+    async with call(bus, model, agent) as talk:
+        wrapped("after")
+        after = vars(agent)["llm_node"]
+        await talk.session.run(user_input="What do I hold?")
+    assert vars(agent)["llm_node"] is after
+    assert calls == ["before", "after", "before"]
+    assert all(RED_MUG in users_words(request)[-1] for request in completions(model))
+
+
 async def test_a_session_that_is_started_again_sees_again(bus: Bus, model: OpenAIServer) -> None:
     agent = Plain()
     async with call(bus, model, agent) as talk:

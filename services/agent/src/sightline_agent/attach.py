@@ -73,7 +73,7 @@ class _Attachment:
     def __init__(self, session: AgentSession[Any], sight: Sight) -> None:
         self._session = session
         self._sight = sight
-        self._wrapped: list[tuple[Agent, Node | None]] = []
+        self._wrapped: list[tuple[Agent, Node, Node | None]] = []
         session.on("conversation_item_added", self._on_item)
         session.on("close", self._on_close)
         try:
@@ -90,16 +90,19 @@ class _Attachment:
     def _on_close(self, _: object) -> None:
         """Leave the agents as they were; a session that is started again is followed again."""
         wrapped, self._wrapped = self._wrapped, []
-        for agent, before in wrapped:
+        for agent, ours, before in wrapped:
+            if agent.__dict__.get(NODE) is not ours:
+                continue  # somebody else has wrapped it since, and calls ours
             del agent.__dict__[NODE]
             if before is not None:
                 agent.__dict__[NODE] = before
 
     def _see_for(self, agent: Agent) -> None:
-        if isinstance(agent, VisionAgent) or any(agent is each for each, _ in self._wrapped):
+        if isinstance(agent, VisionAgent) or any(agent is each for each, *_ in self._wrapped):
             return
-        self._wrapped.append((agent, agent.__dict__.get(NODE)))
-        agent.__dict__[NODE] = _seeing(agent, agent.llm_node, self._sight)
+        ours = _seeing(agent, agent.llm_node, self._sight)
+        self._wrapped.append((agent, ours, agent.__dict__.get(NODE)))
+        agent.__dict__[NODE] = ours
         self._sight.open(self._session)
 
 

@@ -25,7 +25,7 @@ class VisionAgent(Agent):
 
     It opens its eyes in ``on_enter`` and closes them in ``on_exit``: a subclass that overrides
     these calls them on ``super()``. Enriching is a lookup in memory; when the bus is away, the turn
-    goes on without. Realtime (speech-to-speech) models have no ``llm_node`` and are not enriched.
+    goes on without. Realtime (speech-to-speech) models have no ``llm_node``; mode ``realtime`` is theirs.
 
     Args:
         instructions: The system prompt.
