@@ -80,3 +80,19 @@ async def test_the_newest_track_is_shown_and_the_camera_again_when_the_screen_is
             await server.until(lambda: shows(server.images[-1], GREEN))
             await screen.unpublish()
             await server.until(lambda: shows(server.images[-1], RED))
+
+
+async def test_with_manual_turns_it_is_livekit_s_server_that_hears_somebody_speak(
+    livekit: LiveKitServer, server: RealtimeServer
+) -> None:
+    room = "realtime-manual"
+    only_speech = VideoSampler(RealtimeSettings(idle_interval=600, speaking_fps=20))
+    manual: dict[str, Any] = {"turn_handling": {"turn_detection": "manual"}, "video_sampler": only_speech}
+    async with Publisher(livekit, room=room) as alice, in_room(livekit, room) as joined:
+        await alice.camera()
+        async with talking(server, Agent(instructions=""), joined, VIDEO, **manual) as session:
+            await server.until(lambda: len(server.images) == 1)
+            await alice.speak()
+            await server.until(lambda: len(server.images) >= 4)
+            assert session.user_state != "speaking"
+    assert server.responses == []

@@ -24,10 +24,10 @@ from sightline_agent.realtime.session import (
     CurrentAgent,
     Sees,
     Speaks,
+    UserSpeaks,
     change,
     linked_participant,
     realtime_model,
-    user_speaks,
 )
 from sightline_agent.realtime.settings import RealtimeSettings
 from sightline_agent.settings import AgentSettings
@@ -59,7 +59,7 @@ class CaptionFeed:
         sees: What has the eyes: by default whichever VisionAgent runs; or what ``attach_vision`` returned.
         settings: How often; read from ``AGENT_REALTIME_*`` by default.
         vision: How a view reads; read from ``AGENT_*`` by default.
-        speaks: Tells whether the user speaks.
+        speaks: Tells whether the user speaks; as the session, or LiveKit's server, hears it by default.
         clock: Seconds, from any beginning.
     """
 
@@ -69,14 +69,14 @@ class CaptionFeed:
         sees: Sees | None = None,
         settings: RealtimeSettings | None = None,
         vision: AgentSettings | None = None,
-        speaks: Speaks = user_speaks,
+        speaks: Speaks | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._sees = sees or CurrentAgent(session)
         self._settings = settings or load(RealtimeSettings)
         self._vision = vision or load(AgentSettings)
-        self._speaks = speaks
+        self._speaks = speaks or UserSpeaks()
         self._pace = Pace(self._settings, clock)
         self._heard = Changes()
         self._agent: Agent | None = None

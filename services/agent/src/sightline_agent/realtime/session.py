@@ -8,7 +8,7 @@ so everything here is done under the lock that LiveKit's own changes are made un
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from livekit import rtc
@@ -44,9 +44,31 @@ class CurrentAgent:
         return eyes if isinstance(eyes, Eyes) else None
 
 
-def user_speaks(session: AgentSession[Any]) -> bool:
-    """As the session knows it, from its voice activity detection or the model's own."""
-    return session.user_state == "speaking"
+class UserSpeaks:
+    """Whether the user of a session speaks: as the session knows it, or as LiveKit's server hears it.
+
+    With manual turns nothing detects voices, and the session knows of none.
+    """
+
+    def __init__(self) -> None:
+        self._room: rtc.Room | None = None
+        self._speakers: frozenset[str] = frozenset()
+
+    def __call__(self, session: AgentSession[Any]) -> bool:
+        user = linked_participant(session)
+        if user is not None:
+            self._listen(session.room_io.room)
+        return session.user_state == "speaking" or (user is not None and user.identity in self._speakers)
+
+    def _listen(self, room: rtc.Room) -> None:
+        if room is not self._room:
+            if self._room is not None:
+                self._room.off("active_speakers_changed", self._on_speakers)
+            self._room, self._speakers = room, frozenset()
+            room.on("active_speakers_changed", self._on_speakers)
+
+    def _on_speakers(self, speakers: Sequence[rtc.Participant]) -> None:
+        self._speakers = frozenset(each.identity for each in speakers)
 
 
 def linked_participant(session: AgentSession[Any]) -> rtc.RemoteParticipant | None:

@@ -15,7 +15,7 @@ from PIL import Image
 from sightline.config import load
 from sightline.log import get_logger
 from sightline_agent.realtime.pace import Pace
-from sightline_agent.realtime.session import Speaks, change, realtime_model, user_speaks
+from sightline_agent.realtime.session import Speaks, UserSpeaks, change, realtime_model
 from sightline_agent.realtime.settings import RealtimeSettings
 
 log = get_logger()
@@ -33,18 +33,18 @@ class VideoSampler:
 
     Args:
         settings: Rates and sizes; read from ``AGENT_REALTIME_*`` by default.
-        speaks: Tells whether the user speaks.
+        speaks: Tells whether the user speaks; as the session, or LiveKit's server, hears it by default.
         clock: Seconds, from any beginning.
     """
 
     def __init__(
         self,
         settings: RealtimeSettings | None = None,
-        speaks: Speaks = user_speaks,
+        speaks: Speaks | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings or load(RealtimeSettings)
-        self._speaks = speaks
+        self._speaks = speaks or UserSpeaks()
         self._pace = Pace(self._settings, clock)
         self._showing: asyncio.Task[None] | None = None
 
