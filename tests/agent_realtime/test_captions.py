@@ -12,6 +12,7 @@ from livekit.agents import Agent, AgentSession
 from sightline.bus import Bus
 from sightline.messages import Shown
 from sightline_agent import VisionAgent
+from sightline_agent.attach import attach_vision
 from sightline_agent.realtime import CaptionFeed
 from sightline_agent.realtime.captions import what_it_says
 from sightline_agent.realtime.settings import RealtimeSettings
@@ -124,6 +125,17 @@ async def test_in_mode_realtime_a_vision_agent_tells_captions_by_itself(
     monkeypatch.setenv("AGENT_REALTIME_SHOWS", "captions")
     agent = VisionAgent(instructions="", vision=AgentSettings(mode="realtime"), bus=bus, room="demo")
     async with talking(server, agent):
+        await bus.publish(now_shows(bus, "a red mug"))
+        await server.until(lambda: len(server.texts) == 1)
+    assert '"a red mug"' in server.texts[0]
+
+
+async def test_an_agent_of_any_class_is_told_captions_where_its_session_has_eyes(
+    server: RealtimeServer, bus: Bus
+) -> None:
+    async with talking(server, Agent(instructions="")) as session:
+        sight = attach_vision(session, "demo", vision=AgentSettings(), bus=bus)
+        CaptionFeed(session, sight, RealtimeSettings(**FAST)).start()
         await bus.publish(now_shows(bus, "a red mug"))
         await server.until(lambda: len(server.texts) == 1)
     assert '"a red mug"' in server.texts[0]
