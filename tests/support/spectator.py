@@ -67,8 +67,11 @@ class Spectator(Publisher):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.room.off("track_subscribed", self._take)
         for task in self._tasks:
-            task.cancel()
+            # One that ends is closing its stream, which is left open if it is cancelled again.
+            if not task.cancelling():
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().__aexit__(kind, error, trace)
 

@@ -86,23 +86,12 @@ class AvatarSession(avatar.AvatarSession[Any]):
         livekit_api_key: str = "",
         livekit_api_secret: str = "",
     ) -> None:
-        """Join the room and become the session's voice.
-
-        Args:
-            room: The agent's, connected.
-            livekit_url: Server and key; read from ``LIVEKIT_*`` by default.
-        """
+        """Join the room and become the session's voice. Server and key are ``LIVEKIT_*`` by default."""
         settings = load(LiveKitSettings)
         self._url = livekit_url or settings.url
-        self._token = _token(
-            api.AccessToken(
-                livekit_api_key or settings.api_key,
-                livekit_api_secret or settings.api_secret.get_secret_value(),
-            ),
-            self._identity,
-            self._name,
-            room,
-        )
+        key = livekit_api_key or settings.api_key
+        secret = livekit_api_secret or settings.api_secret.get_secret_value()
+        self._token = _token(api.AccessToken(key, secret), self._identity, self._name, room)
         self._speaks_for = room.local_participant.identity
         await asyncio.to_thread(_draw, self._size)
         joined = asyncio.Event()
@@ -172,6 +161,7 @@ class AvatarSession(avatar.AvatarSession[Any]):
             stack.push_async_callback(room.disconnect)
             # It only speaks: what others publish is not for it.
             await room.connect(self._url, self._token, rtc.RoomOptions(auto_subscribe=False))
+            _wait_for_listeners(room, self._speaks_for)
             runner = await self._runner(room, stack)
             joined.set()
             speaking = asyncio.create_task(runner.wait_for_complete())
@@ -190,6 +180,30 @@ class AvatarSession(avatar.AvatarSession[Any]):
         await runner.start()
         stack.push_async_callback(runner.aclose)
         return runner
+
+
+def _wait_for_listeners(room: rtc.Room, agent: str) -> None:
+    """Until somebody takes the voice, the agent may not: the runner begins with the first who does, and
+    the agent's connection, which takes all there is, would have the first words spoken to nobody."""
+    allow = room.local_participant.set_track_subscription_permissions
+
+    def admit(_: object = None) -> None:
+        others = [identity for identity in room.remote_participants if identity != agent]
+        allow(
+            allow_all_participants=False,
+            participant_permissions=[
+                rtc.ParticipantTrackPermission(participant_identity=identity, allow_all=True)
+                for identity in others
+            ],
+        )
+
+    def admit_all(_: object) -> None:
+        room.off("participant_connected", admit)
+        allow(allow_all_participants=True)
+
+    room.on("participant_connected", admit)
+    room.once("local_track_subscribed", admit_all)
+    admit()
 
 
 def _token(token: api.AccessToken, identity: str, name: str, room: rtc.Room) -> str:

@@ -54,19 +54,30 @@ async def start_avatar(
     avatar = make(settings)
     await _connected(room)
     _look_away(room)
+    await _started(avatar, session, room, settings, livekit or load(LiveKitSettings))
+    session.on("close", lambda _: _keep(asyncio.create_task(_close(avatar))))
+    log.info("avatar_started", avatar=settings.avatar)
+    return avatar
+
+
+async def _started(
+    avatar: Any,
+    session: AgentSession[Any],
+    room: rtc.Room,
+    settings: AvatarSettings,
+    livekit: LiveKitSettings,
+) -> None:
+    """Start it; if that fails, all is as it was before."""
     before = session.output.audio
     try:
         async with asyncio.timeout(settings.avatar_timeout):
-            await avatar.start(session, room, **_server(avatar, livekit or load(LiveKitSettings)))
+            await avatar.start(session, room, **_server(avatar, livekit))
     except BaseException as error:
         session.output.audio = before
         await _close(avatar)
         if isinstance(error, SightlineError) or not isinstance(error, Exception):
             raise
         raise AvatarError(f"the avatar `{settings.avatar}` did not start: {_reason(error)}") from error
-    session.on("close", lambda _: _keep(asyncio.create_task(_close(avatar))))
-    log.info("avatar_started", avatar=settings.avatar)
-    return avatar
 
 
 async def _connected(room: rtc.Room) -> None:
@@ -99,6 +110,8 @@ def _look_away(room: rtc.Room) -> None:
             publication.set_subscribed(False)
 
     room.on("track_published", unsubscribe)
+    # An avatar may let the agent have its tracks only later.
+    room.on("track_subscribed", lambda _, publication, participant: unsubscribe(publication, participant))
 
 
 async def _close(avatar: Any) -> None:
