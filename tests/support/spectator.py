@@ -55,6 +55,7 @@ class Spectator(Publisher):
         self.room.on("track_subscribed", self._take)
         self.room.on("track_unsubscribed", self._drop)
         self.room.on("participant_connected", lambda _: self._tell())
+        self.room.on("participant_attributes_changed", lambda *_: self._tell())
         self.room.on("participant_disconnected", self._on_left)
 
     async def __aenter__(self) -> Self:
