@@ -25,8 +25,15 @@ def pytest_runtest_makereport(
     report = yield
     server = getattr(item, "funcargs", {}).get("nats")
     if report.failed and call.when == "call" and server is not None:
-        report.sections.append(("nats-server", server.log))
+        report.sections.append(("nats-server", _log(server)))
     return report
+
+
+def _log(server: Server) -> str:
+    try:
+        return server.log
+    except Exception as error:  # Docker may be what failed; this must not end the run.
+        return f"cannot be read: {error!r}"
 
 
 @pytest.fixture(autouse=True)
