@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -59,7 +60,7 @@ class Body:
     data: bytes
 
 
-class ModelServer:
+class ModelServer(ABC):
     """What both servers share: recording, faults, lifecycle.
 
     Attributes:
@@ -133,11 +134,11 @@ class ModelServer:
     async def start(self) -> None:
         await self.__aenter__()
 
-    def _routes(self) -> Routes:
-        raise NotImplementedError
+    @abstractmethod
+    def _routes(self) -> Routes: ...
 
-    def _authorized(self, request: web.Request) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _authorized(self, request: web.Request) -> bool: ...
 
     async def _serve(self, answer: Answer, request: web.Request) -> web.StreamResponse:
         recorded = await record(request)
@@ -224,9 +225,9 @@ class ModelServer:
             self.sent += len(piece)
         yield after
 
+    @abstractmethod
     def _shaped(self, text: str) -> dict[str, Any]:
         """A good answer that says ``text``."""
-        raise NotImplementedError
 
 
 class Events(web.StreamResponse):
