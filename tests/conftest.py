@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from support import environment, event_loop
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from sightline.bus import Bus
 
 environment.remove_leaks()
+# Nothing asserts how long something takes.
+hypothesis.settings.register_profile("sightline", deadline=None)
+hypothesis.settings.load_profile("sightline")
 
 
 @pytest.hookimpl(wrapper=True)

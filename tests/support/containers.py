@@ -124,7 +124,11 @@ class NatsContainer:
         self._wrapped().pause()
 
     def resume(self) -> None:
-        self._wrapped().unpause()
+        """Harmless when it is not paused, as with a process."""
+        container = self._wrapped()
+        container.reload()
+        if container.status == "paused":
+            container.unpause()
 
     async def __aenter__(self) -> Self:
         try:
