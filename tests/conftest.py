@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sightline.bus import Bus
 
 environment.remove_leaks()
+# A shell starts what it puts into the background with SIGINT ignored, and so would be all its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Nothing asserts how long something takes.
 hypothesis.settings.register_profile("sightline", deadline=None)
 hypothesis.settings.load_profile("sightline")
