@@ -18,13 +18,14 @@ from livekit.agents.utils import is_given
 
 from sightline.bus import Bus
 from sightline.log import get_logger
-from sightline.messages import TurnRecord
+from sightline.messages import Shown, TurnRecord
 from sightline_agent import acting, metrics, showing
 from sightline_agent.console import room_to_see
 from sightline_agent.conversation import Conversation, Turn
 from sightline_agent.eyes import Eyes
 from sightline_agent.look import Look, look
 from sightline_agent.realtime.captions import CaptionFeed, caption_feed
+from sightline_agent.realtime.records import RealtimeRecords
 from sightline_agent.records import TurnClock
 from sightline_agent.settings import AgentSettings, Mode
 
@@ -64,6 +65,7 @@ class Sight:
         self._on_turn = on_turn
         self._session: AgentSession[Any] | None = None
         self._captions: CaptionFeed | None = None
+        self._replies: RealtimeRecords | None = None
         self._conversation = Conversation(settings.max_images_in_history)
 
     def open(self, session: AgentSession[Any]) -> Eyes | None:
@@ -84,12 +86,17 @@ class Sight:
             session.on("close", self._on_session_close)
             if self.settings.mode == "realtime":
                 self._captions = caption_feed(session, self, self.settings)
+                self._replies = RealtimeRecords(session, self._begin_reply, self._told, self._record)
+                self._replies.open()
         return self.eyes
 
     async def close(self) -> None:
         """See no more. Bounded; never raises."""
         eyes, self.eyes = self.eyes, None
         captions, self._captions = self._captions, None
+        replies, self._replies = self._replies, None
+        if replies is not None:
+            replies.close()
         if captions is not None:
             await captions.close()
         if eyes is not None and self._session is not None:
@@ -170,15 +177,25 @@ class Sight:
             error: Why there is no answer, or not all of it.
         """
         try:
-            record = clock.finish(sent, error)
-            metrics.count(record)
-            if self.eyes is not None:
-                self.eyes.tell(record)
-            if self._on_turn is not None:
-                self._on_turn(record)
+            self._record(clock.finish(sent, error))
         except Exception:
             # The answer is given; a record of it is not worth failing for.
             log.exception("turn_not_recorded")
+
+    def _record(self, record: TurnRecord) -> None:
+        metrics.count(record)
+        if self.eyes is not None:
+            self.eyes.tell(record)
+        if self._on_turn is not None:
+            self._on_turn(record)
+
+    def _begin_reply(self) -> TurnRecord:
+        agent = self._session.current_agent if self._session is not None else None
+        model = _model_name(agent) if agent is not None else ""
+        return TurnRecord(room=self._room_name, mode="realtime", blind=self._blind(), model=model)
+
+    def _told(self) -> tuple[Shown, ...]:
+        return self._captions.shown if self._captions is not None else ()
 
     def _blind(self) -> str:
         """Why it does not see; empty when it does, or is not meant to."""

@@ -81,8 +81,16 @@ class CaptionFeed:
         self._heard = Changes()
         self._agent: Agent | None = None
         self._told: View = frozenset()
+        self._shown: tuple[tuple[Shown, ...], float] = ((), 0.0)
         self._views: list[str] = []
         self._running: asyncio.Task[None] | None = None
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        """What was told last, with ages of now."""
+        shown, told_at = self._shown
+        older = time.monotonic() - told_at
+        return tuple(each.model_copy(update={"age": round(each.age + older, 3)}) for each in shown)
 
     def start(self) -> None:
         """Begin, in the background; starting twice is once."""
@@ -145,7 +153,7 @@ class CaptionFeed:
         gone = self._too_many()
         self._pace.mark()
         await change(self._session, add=message, remove=gone)
-        self._told = view
+        self._told, self._shown = view, (sight.shown, time.monotonic())
         self._views = [*self._views[len(gone) :], message.id]
 
     def _look(self, eyes: Eyes) -> Look:
