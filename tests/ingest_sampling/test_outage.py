@@ -42,6 +42,7 @@ async def test_after_an_outage_the_first_frame_is_a_fresh_one_with_a_ticket(bus:
     async with sampling(bus) as (sampler, frames):
         sampler.show(scene(1, bus.now()))
         before = await frames.next()
+        await sampler.settled()  # its ticket is offered: none is on its way when the bus goes
         await nats.kill()
         await lost(bus)
         for _ in range(3):  # during the outage: to be shed, not kept
@@ -54,9 +55,15 @@ async def test_after_an_outage_the_first_frame_is_a_fresh_one_with_a_ticket(bus:
             after = await frames.next()
             while (waiting := await ticket(bus)) is None:
                 await frames.next()
+            found = await bus.newest(Frame, subjects.frame(ALICE))
+    assert found is not None, "a ticket leads to a frame"
+    newest = found.message
     assert after.captured_at > away
     assert after.sequence > before.sequence
-    assert waiting.sequence >= after.sequence
+    # The slot keeps the first ticket, where the feed begins with the newest frame: that of the ticket, or a
+    # later one that stands for it.
+    assert before.sequence < waiting.sequence <= newest.sequence
+    assert newest.captured_at > away
 
 
 async def test_pictures_during_an_outage_are_shed_and_not_kept(bus: Bus, nats: Server) -> None:
