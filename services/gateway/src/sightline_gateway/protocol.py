@@ -1,0 +1,312 @@
+"""What a client and the gateway say to each other, message by message.
+
+The names are those of the VideoAgent of voice-agent-ai-sdk, whose clients connect unchanged; what it
+does not have (``authenticate``, resuming, binary messages) is optional. JSON in text messages; or, for
+those who care about the third that base64 adds, a binary message: one line of JSON, the same but
+without the data, and the data behind it (``sightline_gateway.binary``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+from sightline.messages import Trigger
+
+MAX_TEXT = 8_000
+"""Characters of one transcript."""
+
+MAX_SESSION_ID = 128
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class _FromClient(_Message):
+    # Clients of newer or other versions may say more.
+    model_config = ConfigDict(extra="ignore")
+
+
+class _FromServer(_Message):
+    model_config = ConfigDict(extra="forbid")
+
+
+SessionId = Annotated[str, Field(min_length=1, max_length=MAX_SESSION_ID)]
+Milliseconds = Annotated[int, Field(ge=0, description="Since 1970, on the sender's clock.")]
+
+
+class Capabilities(_Message):
+    """What a client has. Unknown ones are kept for whoever hosts the session."""
+
+    model_config = ConfigDict(extra="allow")
+
+    video: bool = True
+    audio: bool = False
+    binary: bool = Field(False, description="It takes audio chunks as binary messages.")
+
+
+class Authenticate(_FromClient):
+    """The first message of a client that gave no token as a subprotocol."""
+
+    type: Literal["authenticate"] = "authenticate"
+    token: str = Field(min_length=1, max_length=4_096, repr=False)
+
+
+class ClientReady(_FromClient):
+    """What the client can do; and, to name its session or to take it up again, which one it is."""
+
+    type: Literal["client_ready"] = "client_ready"
+    capabilities: Capabilities = Capabilities()
+    session_id: SessionId | None = None
+    resume_key: str | None = Field(None, max_length=128, repr=False, description="As `session_init` gave it.")
+
+
+class Image(_Message):
+    """A picture. Its true size and format are read from its bytes."""
+
+    data: str = Field("", repr=False, description="Base64; empty in a binary message.")
+    format: Literal["webp", "jpeg", "png"] = "webp"
+    width: int = Field(640, ge=1, description="Pixels.")
+    height: int = Field(480, ge=1, description="Pixels.")
+
+
+class VideoFrame(_FromClient):
+    """One picture of the client's camera, and why it was taken."""
+
+    type: Literal["video_frame"] = "video_frame"
+    session_id: str | None = Field(None, max_length=MAX_SESSION_ID)
+    sequence: int = Field(0, ge=0)
+    timestamp: Milliseconds = 0
+    trigger_reason: Trigger = Trigger.TIMER
+    previous_frame_ref: str | None = Field(
+        None, max_length=128, description="`frameHash` of the frame before it, as `frame_received` told it."
+    )
+    image: Image
+
+
+class Transcript(_FromClient):
+    """What the user said or typed: a turn."""
+
+    type: Literal["transcript"] = "transcript"
+    text: str = Field(min_length=1, max_length=MAX_TEXT)
+
+
+class Audio(_FromClient):
+    """What the user said, as one whole recording: a turn."""
+
+    type: Literal["audio"] = "audio"
+    data: str = Field("", repr=False, description="Base64; empty in a binary message.")
+    format: str = Field("unknown", max_length=40, description="A hint; the bytes tell.")
+    sample_rate: int | None = Field(None, ge=8_000, le=192_000, description="Hz; for `pcm16` only.")
+
+
+class Interrupt(_FromClient):
+    """The reply in progress is not wanted any more."""
+
+    type: Literal["interrupt"] = "interrupt"
+    reason: str = Field("client_request", max_length=200)
+
+
+ClientMessage = Annotated[
+    Authenticate | ClientReady | VideoFrame | Transcript | Audio | Interrupt, Field(discriminator="type")
+]
+from_client: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+
+
+class Config(_Message):
+    """What of a session can be changed while it lasts (``VideoSession.update_config``)."""
+
+    max_context_frames: int = Field(10, ge=1, le=100, description="Frames that the frame context holds.")
+    timer_interval: float = Field(
+        3.0, ge=0, le=3_600, description="Seconds between `timer` requests; 0 asks for none."
+    )
+    speech: bool = Field(True, description="Replies are spoken to clients that can hear.")
+
+
+class SessionInit(_FromServer):
+    """On connection, and as the answer to ``client_ready``."""
+
+    type: Literal["session_init"] = "session_init"
+    session_id: SessionId
+    resume_key: str = Field(repr=False, description="To take the session up again on another connection.")
+    resumed: bool = False
+    config: Config = Config()
+
+
+class CaptureFrame(_FromServer):
+    """Send a frame now."""
+
+    type: Literal["capture_frame"] = "capture_frame"
+    reason: Trigger
+    timestamp: Milliseconds
+
+
+class Dimensions(_Message):
+    width: int
+    height: int
+
+
+class FrameReceived(_FromServer):
+    """A frame was taken."""
+
+    type: Literal["frame_received"] = "frame_received"
+    sequence: int
+    timestamp: Milliseconds
+    trigger_reason: Trigger
+    size: int = Field(description="Bytes of the encoded picture.")
+    dimensions: Dimensions
+    frame_hash: str
+    duplicate: bool = Field(False, description="It is the frame before it, byte for byte.")
+
+
+class FrameAck(_FromServer):
+    """The same, as the VideoAgent says it."""
+
+    type: Literal["frame_ack"] = "frame_ack"
+    sequence: int
+    timestamp: Milliseconds
+
+
+class TranscriptionResult(_FromServer):
+    """What was heard in ``audio``."""
+
+    type: Literal["transcription_result"] = "transcription_result"
+    text: str
+    language: str | None = None
+
+
+class TextDelta(_FromServer):
+    """A piece of the reply, as the model writes it."""
+
+    type: Literal["text_delta"] = "text_delta"
+    id: str = Field(description="The same for all pieces of one reply.")
+    text: str
+
+
+class Text(_FromServer):
+    """A whole message of the conversation: the user's as it became a turn, the reply once it is over."""
+
+    type: Literal["text"] = "text"
+    role: Literal["user", "assistant"]
+    text: str
+    id: str = ""
+    interrupted: bool = False
+
+
+class FrameCount(_Message):
+    frame_count: int
+    last_frame_sequence: int
+
+
+class ResponseComplete(_FromServer):
+    """A reply is over."""
+
+    type: Literal["response_complete"] = "response_complete"
+    text: str
+    session_id: SessionId
+    frame_context: FrameCount | None = None
+    interrupted: bool = False
+
+
+class ToolCall(_FromServer):
+    """The model called a tool."""
+
+    type: Literal["tool_call"] = "tool_call"
+    tool_name: str
+    tool_call_id: str
+    input: Any = None
+
+
+class ToolResult(_FromServer):
+    """What the tool answered."""
+
+    type: Literal["tool_result"] = "tool_result"
+    name: str
+    tool_call_id: str
+    result: Any = None
+
+
+class SpeechStreamStart(_FromServer):
+    """Speech follows."""
+
+    type: Literal["speech_stream_start"] = "speech_stream_start"
+
+
+class AudioChunk(_FromServer):
+    """A piece of speech that can be played by itself, in order of ``chunkId``."""
+
+    type: Literal["audio_chunk"] = "audio_chunk"
+    chunk_id: int = Field(ge=0)
+    data: str = Field("", repr=False, description="Base64; empty in a binary message.")
+    format: str
+    text: str = ""
+
+
+class SpeechStreamEnd(_FromServer):
+    """All of it was sent."""
+
+    type: Literal["speech_stream_end"] = "speech_stream_end"
+
+
+class SpeechInterrupted(_FromServer):
+    """Stop playing, and forget what was sent."""
+
+    type: Literal["speech_interrupted"] = "speech_interrupted"
+    reason: str
+
+
+class ConfigChanged(_FromServer):
+    """The session's settings, after a change."""
+
+    type: Literal["config_changed"] = "config_changed"
+    config: Config
+
+
+ErrorCode = Literal[
+    "bad_message",
+    "unauthorized",
+    "wrong_order",
+    "session_unknown",
+    "frame_too_large",
+    "frame_invalid",
+    "rate_limited",
+    "audio_invalid",
+    "audio_too_large",
+    "speech_unavailable",
+    "turn_failed",
+    "busy",
+    "internal",
+]
+
+
+class Error(_FromServer):
+    """Something was not taken. The session lives on, unless the connection is closed after it."""
+
+    type: Literal["error"] = "error"
+    code: ErrorCode
+    message: str
+
+
+ServerMessage = Annotated[
+    SessionInit
+    | CaptureFrame
+    | FrameReceived
+    | FrameAck
+    | TranscriptionResult
+    | TextDelta
+    | Text
+    | ResponseComplete
+    | ToolCall
+    | ToolResult
+    | SpeechStreamStart
+    | AudioChunk
+    | SpeechStreamEnd
+    | SpeechInterrupted
+    | ConfigChanged
+    | Error,
+    Field(discriminator="type"),
+]
+from_server: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
