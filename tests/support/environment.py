@@ -21,6 +21,7 @@ LEAKS = (
     "CAPTIONER_",
     "ENCODER_",
     "AGENT_",
+    "GATEWAY_",
     "LLM_",
 )
 

@@ -15,7 +15,14 @@ from types import ModuleType
 
 from blockbuster import BlockBuster
 
-PACKAGES = ("sightline", "sightline_ingest", "sightline_captioner", "sightline_encoder", "sightline_agent")
+PACKAGES = (
+    "sightline",
+    "sightline_ingest",
+    "sightline_captioner",
+    "sightline_encoder",
+    "sightline_agent",
+    "sightline_gateway",
+)
 
 # File and functions that may block, and why.
 ALLOWED = (

@@ -28,6 +28,11 @@ class GatewaySettings(Settings):
         description="Origins whose pages may connect, separated by commas: `https://app.example.com`. Empty: "
         "the gateway's own page. Programs, which send no origin, always may.",
     )
+    trusted_proxies: str = Field(
+        "",
+        description="Networks of reverse proxies, separated by commas: `10.0.0.0/8`. Their `X-Forwarded-For` "
+        "is believed; nobody else's is.",
+    )
     max_sessions: int = Field(500, ge=1, description="Sessions of one replica at once.")
     max_sessions_per_address: int = Field(
         20, ge=1, description="Of these, from one address. Loopback addresses are not limited."
@@ -44,6 +49,9 @@ class GatewaySettings(Settings):
     )
     send_bytes: int = Field(4 * MIB, ge=1024, description="Bytes that may wait for one client to read them.")
     auth_seconds: float = Field(5.0, gt=0, description="Seconds a client has to show its token.")
+    ping_seconds: float = Field(
+        20.0, gt=0, description="Seconds between pings; half as long after one, who does not answer is gone."
+    )
     resume_seconds: float = Field(
         30.0, ge=0, description="Seconds that a session outlives its connection; 0 ends it at once."
     )
