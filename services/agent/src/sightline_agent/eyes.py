@@ -40,16 +40,20 @@ class Eyes:
         settings: What is shown, and so what must be followed.
         bus: A started bus of the caller's, who closes it. Without one a bus is opened from the
             ``NATS_*`` settings, and opened anew if it is closed for good.
+        requested_by: As of ``VisionFeed``.
 
     Attributes:
         context: What is known of the room. Lookups are memory only.
         changes: Tells when the context changes, and when the eyes open.
     """
 
-    def __init__(self, room: str, settings: AgentSettings, bus: Bus | None = None) -> None:
+    def __init__(
+        self, room: str, settings: AgentSettings, bus: Bus | None = None, requested_by: str = "agent"
+    ) -> None:
         self.context = VisionContext(room, settings.max_caption_age)
         self.changes = Changes()
         self._profile = settings.image_profile
+        self._requested_by = requested_by
         self._follows_images = settings.mode in ("images", "both")
         self._captures = Captures()
         self._given = bus
@@ -199,7 +203,8 @@ class Eyes:
         try:
             if self._given is None:
                 await bus.start()
-            feed = VisionFeed(bus, self.context, self._profile if self._follows_images else "")
+            profile = self._profile if self._follows_images else ""
+            feed = VisionFeed(bus, self.context, profile, self._requested_by)
             feed.changes = self.changes
             self._bus, self._feed, self._problem = bus, feed, ""
             self.changes.tell()

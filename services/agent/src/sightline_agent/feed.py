@@ -39,7 +39,7 @@ class VisionFeed:
         bus: Started; it may be away and come back.
         context: What to fill.
         profile: The image profile to follow; empty follows no images.
-        requested_by: Who wants the room, for the log of the sources.
+        requested_by: Who wants the room, for the log of the sources; empty asks nobody to sample it.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class VisionFeed:
             tasks.create_task(self._follow_captions())
             if self._profile:
                 tasks.create_task(self._follow_images())
-            tasks.create_task(self._keep_wanted())
+            tasks.create_task(self._keep_said())
 
     async def capture(self, participant: str, reason: str) -> CaptureReply | None:
         """Ask for a frame of somebody now. None: nobody could be asked, which is no error."""
@@ -122,18 +122,22 @@ class VisionFeed:
         if self.context.update(message, at):
             self.changes.tell()
 
-    async def _keep_wanted(self) -> None:
-        wanted = RoomWanted(room=self.context.room, requested_by=self._requested_by)
+    async def _keep_said(self) -> None:
+        """Say again what sources must know: messages get lost, and so do streams."""
         while True:
-            try:
-                await self.bus.offer(wanted)
-            except BusClosedError:
-                raise
-            except SightlineError as error:
-                log.debug("room_not_announced", reason=str(error))
+            if self._requested_by:
+                await self._announce()
             for participant in tuple(self._speaking):
                 await self.say(participant, speaking=True)
             with contextlib.suppress(TimeoutError):
                 # At once when the bus came back: the announcement may be gone with its stream.
                 async with asyncio.timeout(WANT_SECONDS):
                     await self.bus.changes.after(self.bus.changes.version)
+
+    async def _announce(self) -> None:
+        try:
+            await self.bus.offer(RoomWanted(room=self.context.room, requested_by=self._requested_by))
+        except BusClosedError:
+            raise
+        except SightlineError as error:
+            log.debug("room_not_announced", reason=str(error))

@@ -26,6 +26,7 @@ class Look:
         shown: The same, for the record.
         left_out: What was known and is not shown.
         tokens: What it costs the model, estimated.
+        header: A line above it all, of this turn only.
     """
 
     text: str
@@ -34,11 +35,12 @@ class Look:
     shown: tuple[Shown, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     tokens: int = 0
+    header: str = ""
 
     @property
     def content(self) -> list[ChatContent]:
         """As it stands in the message: pictures, then text."""
-        return [*self.pictures, *([self.text] if self.text else [])]
+        return [*filter(None, [self.header]), *self.pictures, *filter(None, [self.text])]
 
     @property
     def images(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from livekit import rtc
@@ -40,6 +41,19 @@ FETCH_SECONDS = 0.25
 """For images on a single request, of an agent that is shown none otherwise."""
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What hosts an agent that is in no room of LiveKit's, and shows it a room of its own.
+
+    Attributes:
+        participant: The identity of whoever the agent talks with.
+        header: Asked once a turn: a line above what the turn is shown; empty is none.
+    """
+
+    participant: str
+    header: Callable[[], str] = str
+
+
 class Sight:
     """Sees for one session, from ``open`` to ``close``.
 
@@ -48,6 +62,7 @@ class Sight:
         bus: A started bus that the caller closes; by default one of its own, from ``NATS_*``.
         room: The room to see; by default the one that the session is in.
         on_turn: Called with the record of each turn, which is also published.
+        host: Of an agent that is in no room of LiveKit's: nobody is asked to sample its room.
     """
 
     def __init__(
@@ -56,6 +71,7 @@ class Sight:
         bus: Bus | None = None,
         room: str | rtc.Room = "",
         on_turn: Callable[[TurnRecord], None] | None = None,
+        host: Host | None = None,
     ) -> None:
         self.settings = settings
         self.eyes: Eyes | None = None
@@ -63,10 +79,15 @@ class Sight:
         self._room_name = room if isinstance(room, str) else ""
         self._given_room = None if isinstance(room, str) else room
         self._on_turn = on_turn
+        self._host = host
         self._session: AgentSession[Any] | None = None
         self._captions: CaptionFeed | None = None
         self._replies: RealtimeRecords | None = None
         self._conversation = Conversation(settings.max_images_in_history)
+
+    def hosted(self, bus: Bus, room: str, host: Host) -> Sight:
+        """The same, not yet open, for an agent that is in no room of LiveKit's."""
+        return Sight(self.settings, bus, room, self._on_turn, host)
 
     def open(self, session: AgentSession[Any]) -> Eyes | None:
         """Begin to see. Returns at once, whatever the bus does; opening twice is once.
@@ -80,7 +101,7 @@ class Sight:
         self._session = session
         self._room_name = self._room_name or self._find_room()
         if self._room_name:
-            self.eyes = Eyes(self._room_name, self.settings, self._bus)
+            self.eyes = Eyes(self._room_name, self.settings, self._bus, "" if self._host else "agent")
             self.eyes.start()
             session.on("user_state_changed", self._on_user_state)
             session.on("close", self._on_session_close)
@@ -163,7 +184,8 @@ class Sight:
     async def _look(self, eyes: Eyes, mode: Mode) -> Look:
         if mode in ("images", "both"):
             await eyes.fetch_images(FETCH_SECONDS)
-        return look(eyes.context, eyes.now(), self.settings, self._speaker(), mode)
+        seen = look(eyes.context, eyes.now(), self.settings, self._speaker(), mode)
+        return replace(seen, header=self._host.header()) if self._host is not None else seen
 
     def _called(self, session: AgentSession[Any], turn: Turn, call_id: str) -> None:
         self._conversation.called(turn, call_id)
@@ -218,6 +240,8 @@ class Sight:
 
     def _speaker(self) -> str:
         """The identity of whoever the agent talks with; empty without a room."""
+        if self._host is not None:
+            return self._host.participant
         if self._session is None:
             return ""
         try:

@@ -13,7 +13,7 @@ from sightline.config import load
 from sightline.messages import TurnRecord
 from sightline_agent.eyes import Eyes
 from sightline_agent.settings import AgentSettings, Mode
-from sightline_agent.sight import Chunk, Sight
+from sightline_agent.sight import Chunk, Host, Sight
 
 
 class VisionAgent(Agent):
@@ -54,6 +54,16 @@ class VisionAgent(Agent):
     def eyes(self) -> Eyes | None:
         """What it sees with; None before it entered a room, or when its mode is `off`."""
         return self.sight.eyes
+
+    def see_for(self, host: Host, bus: Bus, room: str) -> None:
+        """See a room that is none of LiveKit's, before the session starts.
+
+        Args:
+            host: Whoever shows the room.
+            bus: Started; the host closes it.
+            room: As its frames name it.
+        """
+        self.sight = self.sight.hosted(bus, room, host)
 
     async def on_enter(self) -> None:
         """Begin to see. Returns at once, whatever the bus does."""

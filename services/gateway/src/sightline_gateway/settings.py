@@ -10,7 +10,17 @@ from sightline.config import Settings
 MIB = 1024 * 1024
 
 
-class GatewaySettings(Settings):
+class InputSettings(Settings):
+    """How large the pictures and recordings may be that a session of the gateway is sent."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    max_frame_input_size: int = Field(5 * MIB, ge=1024, description="Bytes of one encoded frame, at most.")
+    max_audio_input_size: int = Field(10 * MIB, ge=1024, description="Bytes of one recording, at most.")
+    max_audio_seconds: float = Field(120.0, gt=0, description="Seconds of one recording, at most.")
+
+
+class GatewaySettings(InputSettings):
     """Who may connect to the gateway, and how much they may send."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
@@ -41,9 +51,6 @@ class GatewaySettings(Settings):
     max_bytes_per_second: int = Field(
         4 * MIB, ge=1024, description="Bytes a second that one session may send, averaged over ten seconds."
     )
-    max_frame_input_size: int = Field(5 * MIB, ge=1024, description="Bytes of one encoded frame, at most.")
-    max_audio_input_size: int = Field(10 * MIB, ge=1024, description="Bytes of one recording, at most.")
-    max_audio_seconds: float = Field(120.0, gt=0, description="Seconds of one recording, at most.")
     send_seconds: float = Field(
         5.0, gt=0, description="Seconds that a client may take to read what it is sent, before it is cut off."
     )
@@ -57,7 +64,7 @@ class GatewaySettings(Settings):
     )
 
 
-class SessionSettings(Settings):
+class SessionSettings(InputSettings):
     """How the gateway's sessions look and speak; the agent itself is set by `AGENT_…`."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
@@ -67,7 +74,11 @@ class SessionSettings(Settings):
         3.0, ge=0, le=3600, description="Seconds between requests for a frame; 0 asks for none by time."
     )
     frame_wait: float = Field(
-        0.5, ge=0, le=5, description="Seconds that a turn waits for the frame that it asked the client for."
+        0.5,
+        ge=0,
+        le=5,
+        description="Seconds that a turn waits for the frame that it asked the client for, and "
+        "for what is known of it.",
     )
     still_threshold: float = Field(
         0.02, ge=0, le=1, description="Share of the picture that may differ while it still shows nothing new."
