@@ -19,9 +19,9 @@ from livekit import rtc
 from livekit.agents.utils.images import EncodeOptions
 from livekit.agents.utils.images import encode as livekit_encode
 
+from sightline.sampling.scene import difference, thumbnail
 from sightline_ingest import jpeg
 from sightline_ingest.picture import from_i420
-from sightline_ingest.scene import difference, thumbnail
 
 WIDTH, HEIGHT = 1280, 720
 QUALITY = 80

@@ -10,8 +10,8 @@ import pytest
 from sightline.bus import Bus
 from sightline.errors import BusError
 from sightline.messages import CaptureReply, CaptureRequest, Speaking, Track, Trigger
-from sightline_ingest.control import Control
-from sightline_ingest.publisher import Publisher
+from sightline.sampling.control import Control
+from sightline.sampling.publisher import Publisher
 from sightline_ingest.sampler import Demand, TrackSampler
 from sightline_ingest.settings import SamplingSettings
 from support.nats_server import Server

@@ -11,7 +11,7 @@ from sightline import subjects
 from sightline.bus import Bus
 from sightline.errors import CaptureError
 from sightline.messages import Caption, Frame
-from sightline_ingest.publisher import Publisher
+from sightline.sampling.publisher import Publisher
 from sightline_ingest.sampler import TrackSampler
 from support.nats_server import Server
 from support.pictures import scene

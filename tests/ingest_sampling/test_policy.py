@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sightline.messages import Trigger
+from sightline.sampling.policy import History, Look, Policy, Sample
+from sightline.sampling.scene import View
 from sightline.worker import StageWants
-from sightline_ingest.policy import History, Look, Policy, Sample
-from sightline_ingest.scene import View
 from sightline_ingest.settings import SamplingSettings
 
 SETTINGS = SamplingSettings()

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.messages import Trigger
+from sightline.sampling.policy import History, Look, Policy, Sample
+from sightline.sampling.scene import View
 from sightline.worker import StageWants
-from sightline_ingest.policy import History, Look, Policy, Sample
-from sightline_ingest.scene import View
 from sightline_ingest.settings import SamplingSettings
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sightline import subjects
 from sightline.bus import Bus
 from sightline.messages import Frame, FrameInfo, Lane, TrackEnded, Trigger
-from sightline_ingest.publisher import Publisher
+from sightline.sampling.publisher import Publisher
 from support.sampling import ALICE, CAPTIONER, stages_of, ticket
 
 

@@ -14,10 +14,10 @@ from sightline import imaging
 from sightline.bus import Bus
 from sightline.errors import CaptureError
 from sightline.messages import Frame, Lane, Trigger
+from sightline.sampling.publisher import Publisher
 from sightline.stages import StageEntry, announce
 from sightline.worker import StageWants
 from sightline_ingest.picture import Picture
-from sightline_ingest.publisher import Publisher
 from sightline_ingest.sampler import Demand, TrackSampler
 from sightline_ingest.settings import SamplingSettings
 from support.pictures import picture, scene, texture

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightline.sampling.scene import Scene, View, difference, thumbnail
 from sightline_ingest.picture import Picture, Plane, rotated
-from sightline_ingest.scene import Scene, View, difference, thumbnail
 from sightline_ingest.settings import SamplingSettings
 from support.pictures import picture, texture
 

@@ -1,8 +1,8 @@
 """The import law, checked on the syntax tree of every source file.
 
 Inside the shared library a module imports from its own layer or a lower one. Only ``sightline.bus``
-imports nats. Services never import one another, nor does the library import them. Video comes out of
-LiveKit in room-ingest alone.
+imports nats. Services never import one another, nor does the library import them; but the gateway hosts
+a VisionAgent, as anybody's program may. Video comes out of LiveKit in room-ingest alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LAYERS = (
     ("log", "metrics", "tracing"),
     ("bus",),
     ("health", "stages", "plugins"),
-    ("runner",),
+    ("runner", "sampling"),
     ("service",),
     ("embedded", "cli"),
 )
@@ -35,9 +35,12 @@ SHARED = "sightline"
 PUBLIC = "worker"
 """``sightline/__init__.py`` gathers what plugin authors need, up to here."""
 
+HOSTS = {"sightline_gateway": {"sightline_agent"}}
+"""Which service may import which other: docs/decisions/0007-the-gateway-hosts-a-vision-agent.md."""
+
 LIVEKIT = {
-    "livekit.rtc": {"sightline_ingest", "sightline_agent"},
-    "livekit.agents": {"sightline_agent"},
+    "livekit.rtc": {"sightline_ingest", "sightline_agent", "sightline_gateway"},
+    "livekit.agents": {"sightline_agent", "sightline_gateway"},
     "livekit.plugins": {"sightline_agent"},
 }
 VIDEO = ("VideoStream", {"sightline_ingest"})
@@ -117,7 +120,7 @@ def _judge(source: Source, found: Import) -> str | None:
         allowed = source.module.startswith(f"{SHARED}.bus")
         return None if allowed else "only sightline.bus talks to NATS"
     top = found.name.split(".")[0]
-    if top.startswith(f"{SHARED}_") and top != source.package:
+    if top.startswith(f"{SHARED}_") and top not in {source.package, *HOSTS.get(source.package, ())}:
         return f"{source.package} imports the service {top}; services meet in messages"
     for library, allowed_in in LIVEKIT.items():
         if of(library) and source.package not in allowed_in:
@@ -168,6 +171,7 @@ def test_the_law_is_checked_on_all_packages() -> None:
         "sightline_captioner",
         "sightline_encoder",
         "sightline_agent",
+        "sightline_gateway",
     }
 
 
@@ -203,10 +207,23 @@ BREACHES = {
             "from sightline_captioner.worker import Captioner",
             "1: sightline_encoder imports the service sightline_captioner; services meet in messages",
         ),
-        ("from livekit import rtc", "1: livekit.rtc belongs to sightline_agent, sightline_ingest"),
-        ("import livekit.agents", "1: livekit.agents belongs to sightline_agent"),
+        (
+            "from livekit import rtc",
+            "1: livekit.rtc belongs to sightline_agent, sightline_gateway, sightline_ingest",
+        ),
+        ("import livekit.agents", "1: livekit.agents belongs to sightline_agent, sightline_gateway"),
+    ],
+    "services/gateway/src/sightline_gateway/session.py": [
+        (
+            "from sightline_ingest.jpeg import encode",
+            "1: sightline_gateway imports the service sightline_ingest; services meet in messages",
+        ),
     ],
     "services/agent/src/sightline_agent/eyes.py": [
+        (
+            "import sightline_gateway.session",
+            "1: sightline_agent imports the service sightline_gateway; services meet in messages",
+        ),
         ("from livekit import rtc\nrtc.VideoStream(None)", "2: VideoStream belongs to sightline_ingest"),
         ("from livekit.rtc import VideoStream", "1: VideoStream belongs to sightline_ingest"),
     ],
@@ -230,6 +247,7 @@ LAWFUL = {
     "services/encoder/src/sightline_encoder/worker.py": "import sightline_encoder.encode as e\nimport cv2",
     "services/agent/src/sightline_agent/worker.py": "from livekit import agents, rtc",
     "services/room-ingest/src/sightline_ingest/room.py": "from livekit.rtc import VideoStream",
+    "services/gateway/src/sightline_gateway/agent.py": "from sightline_agent import VisionAgent",
 }
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from sightline.bus import Bus
 from sightline.messages import Caption, Frame, Track
 from sightline.runner import Runner
+from sightline.sampling.control import Control
+from sightline.sampling.publisher import Publisher
 from sightline.worker import VisionWorker
-from sightline_ingest.control import Control
 from sightline_ingest.picture import Picture
-from sightline_ingest.publisher import Publisher
 from sightline_ingest.sampler import TrackSampler
 from support.model_servers import describe
 from support.sampling import CAPTIONER, PATIENT, running, stages_of

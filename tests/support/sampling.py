@@ -10,9 +10,9 @@ from typing import Self
 from sightline import subjects, topology
 from sightline.bus import Bus
 from sightline.messages import Frame, Lane, Ticket, Track, TrackEnded
+from sightline.sampling.publisher import Publisher
 from sightline.stages import StageEntry, StageRegistry, announce
 from sightline.worker import StageWants
-from sightline_ingest.publisher import Publisher
 from sightline_ingest.sampler import TrackSampler
 from sightline_ingest.settings import SamplingSettings
 

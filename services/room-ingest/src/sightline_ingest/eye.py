@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from sightline_ingest.metrics import LOOKS, REPLACED
+from sightline.sampling.metrics import LOOKS
+from sightline.sampling.scene import Scene, Thumbnail, View, thumbnail
+from sightline_ingest.metrics import REPLACED
 from sightline_ingest.picture import Picture
-from sightline_ingest.scene import Scene, Thumbnail, View, thumbnail
 from sightline_ingest.settings import SamplingSettings
 
 

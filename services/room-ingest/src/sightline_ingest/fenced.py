@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from sightline.bus import Bus
 from sightline.errors import BusError
 from sightline.messages import Frame, Track
+from sightline.sampling.publisher import Publisher
 from sightline.stages import StageRegistry
 from sightline_ingest.lease import Lease
-from sightline_ingest.publisher import Publisher
 
 
 class FencedPublisher(Publisher):

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sightline.errors import SightlineError
 from sightline.log import get_logger
 from sightline.messages import Source, Track
-from sightline_ingest.control import Control
+from sightline.sampling.control import Control
 from sightline_ingest.room_settings import RoomSettings
 from sightline_ingest.sampler import TrackSampler
 from sightline_ingest.subscription import Subscription

@@ -10,14 +10,15 @@ from sightline.changes import Changes
 from sightline.errors import CaptureError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import Frame, FrameInfo, Track, Trigger
+from sightline.sampling.captures import Captures
+from sightline.sampling.metrics import SHED
+from sightline.sampling.policy import History, Look, Policy, Sample
+from sightline.sampling.publisher import Publisher
 from sightline.stages import StageRegistry
 from sightline_ingest import jpeg
-from sightline_ingest.captures import Captures
 from sightline_ingest.eye import Eye, Seen
-from sightline_ingest.metrics import ENCODE_SECONDS, SHED
+from sightline_ingest.metrics import ENCODE_SECONDS
 from sightline_ingest.picture import Picture
-from sightline_ingest.policy import History, Look, Policy, Sample
-from sightline_ingest.publisher import Publisher
 from sightline_ingest.settings import SamplingSettings
 
 log = get_logger()

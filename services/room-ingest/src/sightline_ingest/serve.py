@@ -13,11 +13,11 @@ from sightline.bus import Bus
 from sightline.config import LiveKitSettings, load
 from sightline.health import Health
 from sightline.log import get_logger
+from sightline.sampling.control import Control
 from sightline.service import Service
 from sightline.stages import StageRegistry
 from sightline_ingest import sdk_log
 from sightline_ingest.all_rooms import AllRooms
-from sightline_ingest.control import Control
 from sightline_ingest.fenced import FencedPublisher
 from sightline_ingest.lease import Lease
 from sightline_ingest.leases import Outcome, RoomLeases

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from sightline.config import load
 from sightline.log import get_logger
 from sightline.messages import Source, Track
+from sightline.sampling.control import Control
+from sightline.sampling.publisher import Publisher
 from sightline.service import Service
 from sightline.stages import StageRegistry
-from sightline_ingest.control import Control
-from sightline_ingest.publisher import Publisher
 from sightline_ingest.sampler import TrackSampler
 from sightline_ingest.settings import SamplingSettings
 

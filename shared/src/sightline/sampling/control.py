@@ -16,18 +16,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Protocol
 
 from sightline import subjects
 from sightline.bus import Bus
 from sightline.errors import CaptureError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import CaptureReply, CaptureRequest, FrameInfo, Speaking
-from sightline_ingest.metrics import CAPTURES
-from sightline_ingest.sampler import TrackSampler
+from sightline.sampling.metrics import CAPTURES
 
 log = get_logger()
 
 RETRY_SECONDS = 1.0
+
+
+class Sampled(Protocol):
+    """A track that can be asked for a frame."""
+
+    def speak(self, speaking: bool) -> None:
+        """The participant began or stopped to speak."""
+
+    async def capture(self, deadline: float) -> FrameInfo:
+        """Publish a frame now.
+
+        Args:
+            deadline: Seconds after which nobody waits for it.
+
+        Raises:
+            CaptureError: There was none in time.
+        """
 
 
 class Control:
@@ -45,7 +62,7 @@ class Control:
         self._served: dict[str, _Participant] = {}
         self._livekit_says: set[str] = set()
 
-    async def add(self, participant: str, sampler: TrackSampler) -> None:
+    async def add(self, participant: str, sampler: Sampled) -> None:
         """Serve one more track of a participant; the sampler learns at once whether they speak.
 
         Returns once the bus has the subscriptions; where it is away they follow by themselves.
@@ -58,7 +75,7 @@ class Control:
         sampler.speak(served.speaking)
         await served.serve()
 
-    async def remove(self, participant: str, sampler: TrackSampler) -> None:
+    async def remove(self, participant: str, sampler: Sampled) -> None:
         """The track is over. Unknown ones are no error."""
         served = self._served.get(participant)
         if served is None or sampler not in served.samplers:
@@ -86,7 +103,7 @@ class _Participant:
     """One participant, as long as a track of theirs is sampled."""
 
     def __init__(self, bus: Bus, room: str, name: str, hold: float) -> None:
-        self.samplers: list[TrackSampler] = []
+        self.samplers: list[Sampled] = []
         self._bus, self._room, self._name, self._hold = bus, room, name, hold
         self._livekit_says = self._bus_says = False
         self._forget: asyncio.TimerHandle | None = None

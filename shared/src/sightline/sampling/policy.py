@@ -8,11 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from sightline.messages import Trigger
+from sightline.sampling.scene import View
 from sightline.worker import StageWants
-from sightline_ingest.scene import View
-from sightline_ingest.settings import SamplingSettings
+
+
+class Pace(Protocol):
+    """How often a source samples; settings of a source are one. All in seconds, but ``speaking_fps``."""
+
+    @property
+    def speaking_fps(self) -> float:
+        """Frames a second of a participant's tracks while they speak."""
+
+    @property
+    def idle_interval(self) -> float:
+        """Between frames otherwise."""
+
+    @property
+    def scene_gap(self) -> float:
+        """At least, between changes of scene."""
+
+    @property
+    def refresh_interval(self) -> float:
+        """After which a scene that does not change is looked at anew by each stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +132,7 @@ class History:
 class Policy:
     """The rules, with their settings."""
 
-    def __init__(self, settings: SamplingSettings) -> None:
+    def __init__(self, settings: Pace) -> None:
         self._settings = settings
 
     def interval(self, speaking: bool, wants: Mapping[str, StageWants]) -> float | None:
@@ -146,8 +166,14 @@ class Policy:
         due = self.due(history, look, wants)
         if due is None or look.now < due:
             return None
+        return self.take(history, look, wants, self._trigger(history, look, wants))
+
+    def take(self, history: History, look: Look, wants: Mapping[str, StageWants], trigger: Trigger) -> Sample:
+        """A picture that becomes a frame whenever it comes: its source chose when, and why.
+
+        The stages still get no more tickets than they want.
+        """
         begins = history.last is None or look.view is not View.STILL
-        trigger = self._trigger(history, look, wants)
         sample = Sample(trigger, frozenset(), None if begins else history.scene)
         stages = [stage for stage, want in wants.items() if self._ticket(history, look, sample, stage, want)]
         return replace(sample, stages=frozenset(stages))

@@ -9,12 +9,11 @@ which they leave alone, is compared as it is.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from sightline_ingest.picture import Picture, Plane
 
 COLUMNS, ROWS = 64, 36
 MAX_LINES = 180
@@ -32,7 +31,33 @@ MAX_OFFSET = 25.0
 GAINS = (0.75, 1.33)
 """By how much a camera may turn its exposure by itself."""
 
+Plane = NDArray[np.uint8]
 Thumbnail = NDArray[np.float32]
+
+
+class Planes(Protocol):
+    """A picture as brightness and two colours, each height × width; the colours may be smaller."""
+
+    @property
+    def y(self) -> Plane: ...
+    @property
+    def u(self) -> Plane: ...
+    @property
+    def v(self) -> Plane: ...
+
+
+class YUV(NamedTuple):
+    """The planes of a picture that was decoded to RGB."""
+
+    y: Plane
+    u: Plane
+    v: Plane
+
+    @classmethod
+    def of(cls, pixels: Plane) -> YUV:
+        """Args: pixels: height × width × 3, uint8, RGB."""
+        y, u, v = np.moveaxis(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV), np.uint8), 2, 0)
+        return cls(y, u, v)
 
 
 class View(IntEnum):
@@ -43,7 +68,7 @@ class View(IntEnum):
     NEW = 2
 
 
-def thumbnail(picture: Picture) -> Thumbnail:
+def thumbnail(picture: Planes) -> Thumbnail:
     """Brightness and both colours of a picture: 3 × 36 × 64, float32, 0 to 255. Takes 0.1 to 0.5 ms."""
     return np.stack([_small(plane) for plane in (picture.y, picture.u, picture.v)])
 

@@ -10,8 +10,8 @@ from sightline.changes import Changes
 from sightline.errors import BusError, DecodeError
 from sightline.log import get_logger
 from sightline.messages import Caption, Frame, FrameInfo, Lane, Message, Ticket, Track, TrackEnded
+from sightline.sampling.metrics import FRAMES, TICKETS
 from sightline.stages import StageRegistry
-from sightline_ingest.metrics import FRAMES, TICKETS
 
 log = get_logger()
 
@@ -63,6 +63,14 @@ class Publisher:
         """
         await self._bus.publish(frame)
         FRAMES.labels(frame.trigger).inc()
+        return await self.offer(frame, stages)
+
+    async def offer(self, frame: FrameInfo, stages: Iterable[str]) -> frozenset[str]:
+        """A ticket for each stage, of a track's newest frame, which is published.
+
+        Returns:
+            As of ``publish``.
+        """
         return frozenset([stage for stage in sorted(stages) if await self._offer(frame, stage)])
 
     async def end(self, track: Track, sequence: int) -> None:
@@ -73,7 +81,7 @@ class Publisher:
         """
         await self._bus.publish(TrackEnded(track=track, sequence=sequence))
 
-    async def _offer(self, frame: Frame, stage: str) -> bool:
+    async def _offer(self, frame: FrameInfo, stage: str) -> bool:
         ticket = Ticket(stage=stage, lane=Lane.of(frame.trigger), track=frame.track, sequence=frame.sequence)
         try:
             outcome = "taken" if await self._bus.offer(ticket) else "waiting"
