@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from sightline.config import Settings
 
 MIB = 1024 * 1024
+
+SpeechFormat = Literal["wav", "mp3", "opus"]
 
 
 class InputSettings(Settings):
@@ -89,4 +93,4 @@ class SessionSettings(InputSettings):
     speech: bool = Field(
         True, description="Speak replies to clients that can hear, where a speech model is configured."
     )
-    speech_format: str = Field("wav", description="Of audio chunks: `wav`, `mp3` or `opus`.")
+    speech_format: SpeechFormat = Field("wav", description="Of audio chunks: `wav`, `mp3` or `opus`.")
