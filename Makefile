@@ -8,14 +8,17 @@ ARGS ?=
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format bench
+.PHONY: help demo demo-web test lint types format bench
 
 help: ## What can be made
 	@echo "make TARGET [ARGS=...]"
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(INSTALLED) ## A clip, its captions, and a turn that knows them; ARGS='--seconds 20 --json'
 	$(BIN)/sightline demo $(ARGS)
+
+demo-web: $(INSTALLED) ## A page for your camera and your questions; ARGS='--port 8090 --open'
+	$(BIN)/sightline demo-web $(ARGS)
 
 test: $(INSTALLED) ## All tests; ARGS='tests/bus -k pause', WORKERS=0 for one after another
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)

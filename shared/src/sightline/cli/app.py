@@ -70,6 +70,26 @@ def demo(
     raise typer.Exit(0 if command.finish(run_demo(plan)) else command.FAILED)
 
 
+@app.command("demo-web", rich_help_panel=SEE)
+def demo_web(
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Of the page; 8090 or a free one.", show_default=False),
+    ] = None,
+    opens: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve a page where you show your camera something and ask about it, until ^C. Needs nothing else.
+
+    Brings its own NATS. Uses Moondream or OpenAI when their settings are in the environment; without a
+    language model, the reply shows what one would have been sent.
+    """
+    _quiet()
+    from sightline.cli.demo_web import Plan, run_demo_web
+
+    command.finish(run_demo_web(Plan(port=port, as_json=as_json, opens=opens)))
+
+
 @app.command(rich_help_panel=SEE)
 def tail(
     room: Annotated[str | None, typer.Option(help="Only this room.", show_default=False)] = None,

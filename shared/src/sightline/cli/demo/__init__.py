@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from sightline.bus import Bus
 from sightline.cli.demo.clip import source_or_clip
-from sightline.cli.demo.parts import Parts, environment, parts_of
+from sightline.cli.demo.parts import Parts, environment, logs_folder, parts_of
 from sightline.cli.demo.show import Show
 from sightline.cli.demo.stopping import stopped_by_signals
 from sightline.cli.demo.story import Story
@@ -59,7 +56,7 @@ async def run_demo(plan: Plan) -> bool:
     """
     source = await source_or_clip(plan.source)
     stages = list(workers())
-    with stopped_by_signals() as stopping, _logs() as logs:
+    with stopped_by_signals() as stopping, logs_folder() as logs:
         async with NatsServer() as server, _bus(server) as bus:
             story = Story()
             view = view_for(plan.as_json, story, bus.now)
@@ -77,11 +74,3 @@ async def _bus(server: NatsServer) -> AsyncIterator[Bus]:
     settings = BusSettings(**{**unset, "password": SecretStr(""), "url": server.url})
     async with Bus.open(settings, name="demo") as bus:
         yield bus
-
-
-@contextmanager
-def _logs() -> Iterator[Path]:
-    """A folder for the parts' logs, removed at the end unless something went wrong."""
-    folder = Path(tempfile.mkdtemp(prefix="sightline-demo-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +130,14 @@ class Parts:
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await asyncio.gather(*(process.wait() for process in alive))
+
+
+@contextmanager
+def logs_folder() -> Iterator[Path]:
+    """A folder for the parts' logs, removed at the end unless something went wrong."""
+    folder = Path(tempfile.mkdtemp(prefix="sightline-demo-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def last_words(log: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from sightline.bus import Bus
@@ -74,7 +74,7 @@ class Show:
             self._view.run(),
             follow(self._bus, self._room, self._see, history="all"),
             measure_lag(self._bus, self._story, stages, LAG_SECONDS),
-            keep_running(server, self._view),
+            keep_running(server, self._view.note),
             parts.run(),
             self._answer(),
         )
@@ -141,14 +141,18 @@ class Show:
             await asyncio.gather(task, stop, return_exceptions=True)
 
 
-async def keep_running(server: NatsServer, view: View) -> None:
-    """Start the NATS server again whenever it ends, on its port and with its files; until cancelled."""
+async def keep_running(server: NatsServer, note: Callable[[str], None]) -> None:
+    """Start the NATS server again whenever it ends, on its port and with its files; until cancelled.
+
+    Args:
+        note: Told what happens, in a sentence.
+    """
     while True:
         await server.wait()
-        view.note("the NATS server ended, starting it again")
+        note("the NATS server ended, starting it again")
         while not server.running:
             try:
                 await server.start()
             except EmbeddedError as error:
-                view.note(str(error))
+                note(str(error))
                 await asyncio.sleep(RETRY_SECONDS)
