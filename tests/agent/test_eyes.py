@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -17,6 +18,7 @@ from sightline_agent.eyes import Eyes
 from sightline_agent.settings import AgentSettings
 from sightline_agent.turn import TextSession
 from support.agents import completions, now_shows, seen, talking_to, users_words
+from support.decentralized import SOON, Decentralized
 from support.model_servers import Fault, OpenAIServer
 from support.nats_server import Server
 from support.sights import ALICE, caption, ended, frame, image
@@ -183,6 +185,31 @@ async def test_a_bus_that_was_closed_for_good_is_opened_anew(
         await eyes._bus.close()
         await bus.publish(caption(frame(2, bus.now()), "after"))
         await until(eyes, lambda: texts(eyes) == ["after"])
+
+
+async def test_after_its_credential_expired_it_sees_again_with_a_renewed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = Decentralized(tmp_path)
+    async with (
+        trust.server,
+        Bus.open(trust.settings(trust.credential(name="captioner")), name="captioner") as bus,
+    ):
+        monkeypatch.setenv("NATS_URL", trust.server.url)
+        monkeypatch.setenv("NATS_CREDS_FILE", str(trust.credential(SOON, "agent")))
+        async with looking(None, max_caption_age=600) as eyes:
+            await bus.publish(caption(frame(1, bus.now()), "before"))
+            await until(eyes, lambda: texts(eyes) == ["before"])
+            expired = eyes.bus
+            assert expired is not None
+            async with asyncio.timeout(20):
+                await expired.wait_closed()
+            assert "authentication expired" in expired.problem.lower()
+            await until(eyes, lambda: eyes.bus is not expired)
+            trust.credential(name="agent")
+            await bus.publish(caption(frame(2, bus.now()), "after"))
+            await until(eyes, lambda: texts(eyes) == ["after"])
+            assert eyes.problem == ""
 
 
 async def test_without_nats_the_eyes_open_and_close_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
