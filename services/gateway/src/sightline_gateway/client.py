@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 import aiohttp
-from pydantic import ValidationError
 
-from sightline.errors import SightlineError
+from sightline.errors import DecodeError, SightlineError
 from sightline.messages import Trigger
+from sightline_gateway.binary import as_text, decode, pack, unpack_server
 from sightline_gateway.client_inbox import ClosedError as ClosedError
 from sightline_gateway.client_inbox import Inbox, TurnReply, session_of, taken_frame
 from sightline_gateway.client_inbox import RefusedError as RefusedError
 from sightline_gateway.client_inbox import Reply as Reply
+from sightline_gateway.handshake import BEARER, SUBPROTOCOL
 from sightline_gateway.protocol import (
     Audio,
     AudioChunk,
@@ -153,20 +154,16 @@ class GatewayClient:
         """
         sequence = self.sequence = self.sequence + 1
         taken = self._inbox.expect(lambda message: taken_frame(message, sequence))
-        image = Image(format=format or self._format, width=width, height=height)
+        text, binary = ("", data) if self._binary else (_base64(data), b"")
         frame = VideoFrame(
             session_id=self.session.session_id,
             sequence=sequence,
             timestamp=time.time_ns() // 1_000_000,
             trigger_reason=trigger,
             previous_frame_ref=self._last_hash,
-            image=image,
+            image=Image(data=text, format=format or self._format, width=width, height=height),
         )
-        if self._binary:
-            await self._send(frame, data)
-        else:
-            image = image.model_copy(update={"data": _base64(data)})
-            await self._send(frame.model_copy(update={"image": image}))
+        await self._send(frame, binary)
         received = await taken
         self._last_hash = received.frame_hash
         return received
@@ -186,10 +183,8 @@ class GatewayClient:
             data: A file of any audio format; or samples, mono, of 16 bits, where ``format`` is ``pcm16``.
             sample_rate: Hz, for ``pcm16``.
         """
-        audio = Audio(format=format, sample_rate=sample_rate)
-        if self._binary:
-            return await self._turn(audio, data)
-        return await self._turn(audio.model_copy(update={"data": _base64(data)}))
+        text, binary = ("", data) if self._binary else (_base64(data), b"")
+        return await self._turn(Audio(data=text, format=format, sample_rate=sample_rate), binary)
 
     async def interrupt(self, reason: str = "client_request") -> None:
         """End the reply in progress."""
@@ -221,9 +216,10 @@ class GatewayClient:
         return await replied
 
     async def _send(self, message: ClientMessage, data: bytes = b"") -> None:
-        line = message.model_dump_json(by_alias=True, exclude_none=True)
         try:
-            await self.send(line.encode() + b"\n" + data if data else line)
+            await self.send(
+                pack(message, data) if data and isinstance(message, VideoFrame | Audio) else as_text(message)
+            )
         except ConnectionError as error:
             await asyncio.gather(self._reader, return_exceptions=True)
             raise self.closed or ClosedError(1006) from error
@@ -240,10 +236,10 @@ class GatewayClient:
         try:
             async for message in self._socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    self._take(from_server.validate_json(message.data))
+                    self._take(decode(from_server, message.data))
                 elif message.type is aiohttp.WSMsgType.BINARY:
                     self._take(_unpacked(message.data))
-        except ValidationError as error:
+        except DecodeError as error:
             await self._socket.close(code=aiohttp.WSCloseCode.INVALID_TEXT, message=b"not of this protocol")
             self._inbox.end(ClosedError(1007, f"its message is not of this protocol: {error}"))
         finally:
@@ -267,9 +263,8 @@ class GatewayClient:
 
 
 def _unpacked(payload: bytes) -> ServerMessage:
-    """A binary message: its line of JSON, and its data in the place where JSON alone has it."""
-    line, _, data = payload.partition(b"\n")
-    message = from_server.validate_json(line)
+    """A binary message, with its data in the place where a text message has it."""
+    message, data = unpack_server(payload)
     return message.model_copy(update={"data": _base64(data)}) if isinstance(message, AudioChunk) else message
 
 
@@ -294,4 +289,4 @@ def _websocket(url: str) -> str:
 
 
 def _protocols(token: str) -> tuple[str, ...]:
-    return ("sightline", token) if token else ()
+    return (SUBPROTOCOL, f"{BEARER}{token}") if token else ()

@@ -24,9 +24,6 @@ T = TypeVar("T")
 REMEMBERED = 1_000
 """Messages that are kept."""
 
-ABOUT_FRAMES = frozenset({"frame_too_large", "frame_invalid"})
-ABOUT_ANYTHING = frozenset({"rate_limited", "internal", "bad_message", "wrong_order", "unauthorized"})
-
 
 class RefusedError(SightlineError):
     """The gateway said ``error``.
@@ -126,7 +123,7 @@ class TurnReply:
         self._heard = ""
 
     def pick(self, message: ServerMessage) -> Reply | None:
-        if isinstance(message, Error) and message.code not in ABOUT_FRAMES:
+        if isinstance(message, Error) and message.sequence is None:
             raise RefusedError(message)
         if isinstance(message, TranscriptionResult):
             self._heard = message.text
@@ -145,8 +142,12 @@ def session_of(message: ServerMessage) -> SessionInit | None:
 
 
 def taken_frame(message: ServerMessage, sequence: int) -> FrameReceived | None:
-    if isinstance(message, Error) and message.code in ABOUT_FRAMES | ABOUT_ANYTHING:
+    if isinstance(message, Error) and message.sequence == sequence:
         raise RefusedError(message)
     if isinstance(message, FrameReceived) and message.sequence == sequence:
         return message
+    if isinstance(message, FrameReceived) and message.sequence > sequence:
+        # They are taken in order, and who sends too many is not told of each.
+        text = f"frame {sequence} was passed over for a newer one"
+        raise RefusedError(Error(code="busy", message=text, sequence=sequence))
     return None

@@ -288,6 +288,7 @@ class Error(_FromServer):
     type: Literal["error"] = "error"
     code: ErrorCode
     message: str
+    sequence: int | None = Field(None, description="Of the frame that it is about, where it is about one.")
 
 
 ServerMessage = Annotated[

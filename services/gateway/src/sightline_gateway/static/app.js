@@ -92,7 +92,8 @@ on("response_complete", () => {
 on("speaking", (detail) => {
   speaking = detail.speaking;
 });
-on("error", ({ code, message }) => {
+on("error", ({ code, message, sequence }) => {
+  if (sequence !== undefined && (code === "busy" || code === "rate_limited")) return; // A picture; others follow.
   if (code === "unauthorized") $("token-form").hidden = false;
   replying = false;
   tell(message);

@@ -6,7 +6,6 @@
  *
  *     const client = new SightlineClient("wss://gateway.example.com/ws");
  *     client.addEventListener("text_delta", ({ detail }) => show(detail.text));
- *     client.addEventListener("status", ({ detail }) => tell(detail.status));
  *     await client.connect();
  *     client.camera(document.querySelector("video"));
  *     client.sendText("What do you see?");
@@ -26,7 +25,8 @@ export { Camera } from "./camera.js";
 export { Microphone } from "./microphone.js";
 export { Player } from "./player.js";
 
-const TOKEN_PROTOCOL = "sightline";
+const PROTOCOL = "sightline";
+const PATIENCE = 3000; // Milliseconds that pictures which nobody asked for wait for one to be acknowledged.
 const FIRST_RETRY = 500;
 const LONGEST_RETRY = 10_000;
 const POLICY_VIOLATION = 1008; // The gateway does not want this client: trying again would not help.
@@ -42,6 +42,8 @@ export class SightlineClient extends EventTarget {
   #timer = 0;
   #refusal = "";
   #sequence = 0;
+  #acknowledged = 0;
+  #sentAt = 0;
   #lastHash;
   #camera = null;
   #player;
@@ -49,8 +51,7 @@ export class SightlineClient extends EventTarget {
   /**
    * @param {string | URL} url Of the gateway's WebSocket.
    * @param {object} [options]
-   * @param {string | (() => string | Promise<string>)} [options.token] Shown as a subprotocol, never in the
-   *   URL. A function is asked at each connection: tokens are short-lived.
+   * @param {string | (() => string | Promise<string>)} [options.token] A function is asked at each connection.
    * @param {string} [options.sessionId] A name for the session; the gateway makes one up otherwise.
    * @param {boolean} [options.speech] Whether replies are to be spoken.
    */
@@ -131,6 +132,7 @@ export class SightlineClient extends EventTarget {
    */
   async sendFrame(blob, { reason, width, height }) {
     const sequence = ++this.#sequence;
+    this.#sentAt = performance.now();
     const message = {
       type: "video_frame",
       sessionId: this.sessionId,
@@ -145,8 +147,8 @@ export class SightlineClient extends EventTarget {
   }
 
   /**
-   * Show the agent what a video element plays: at once, on each request of the gateway, and when the scene
-   * changes. Works with anything that plays: a camera, a shared screen, a file.
+   * Show the agent what a video element plays - a camera, a screen, a file: at once, on each request of the
+   * gateway, and when the scene changes.
    * @returns {Camera}
    */
   camera(video, options = {}) {
@@ -154,7 +156,7 @@ export class SightlineClient extends EventTarget {
     this.#camera = new Camera(video, {
       ...options,
       send: (blob, about) => this.sendFrame(blob, about),
-      canSend: () => this.#ready && this.#socket.bufferedAmount < 1_000_000,
+      canSend: () => this.#ready && this.#keepsUp(),
       onError: (error) => this.#emit("error", { code: "camera", message: error.message }),
     });
     this.#announce();
@@ -179,15 +181,14 @@ export class SightlineClient extends EventTarget {
     this.#timer = 0;
     this.#refusal = "";
     this.#emit("status", { status: "connecting" });
-    let token;
+    let token = this.token;
     try {
-      token = typeof this.token === "function" ? await this.token() : this.token;
+      if (typeof token === "function") token = await token();
     } catch (error) {
-      this.#retry(`there is no token: ${error.message}`);
-      return;
+      return this.#retry(`there is no token: ${error.message}`);
     }
     if (!this.#wanted) return;
-    const socket = new WebSocket(this.url, token ? [TOKEN_PROTOCOL, token] : []);
+    const socket = new WebSocket(this.url, token ? [PROTOCOL, `bearer.${token}`] : []);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     let greeted = false;
@@ -227,12 +228,22 @@ export class SightlineClient extends EventTarget {
 
   #take(message) {
     if (message.type === "capture_frame") this.#camera?.capture(message.reason);
-    else if (message.type === "frame_received") this.#lastHash = message.frameHash;
+    else if (message.type === "frame_received") this.#received(message);
     else if (message.type === "speech_stream_start") this.#player.start();
     else if (message.type === "audio_chunk") this.#player.add(bytesOf(message.data));
     else if (message.type === "speech_interrupted") this.#player.stop();
     else if (message.type === "error") this.#noteRefusal(message);
     this.#emit(message.type, message);
+  }
+
+  #received({ sequence, frameHash }) {
+    this.#acknowledged = sequence;
+    this.#lastHash = frameHash;
+  }
+
+  /** Whether the gateway, and the way to it, have taken what was sent. */
+  #keepsUp() {
+    return this.#acknowledged >= this.#sequence || performance.now() - this.#sentAt > PATIENCE;
   }
 
   #noteRefusal({ code, message }) {
@@ -247,8 +258,7 @@ export class SightlineClient extends EventTarget {
     if (!this.#wanted) return;
     const why = this.#refusal || reason || (hadSession ? "the connection was lost" : "the gateway does not answer");
     const isSessionGone = this.#refusal && !this.#session;
-    if (code === POLICY_VIOLATION && !isSessionGone) this.#stop("refused", why);
-    else this.#retry(why);
+    code === POLICY_VIOLATION && !isSessionGone ? this.#stop("refused", why) : this.#retry(why);
   }
 
   #retry(reason) {
@@ -272,20 +282,16 @@ export class SightlineClient extends EventTarget {
     this.#player.unlock();
   }
 
-  #send(message) {
+  #send(message, data = JSON.stringify(message)) {
     if (this.#socket?.readyState !== WebSocket.OPEN) throw new Error("there is no connection to the gateway");
-    this.#socket.send(JSON.stringify(message));
+    this.#socket.send(data);
   }
 
   /** A binary message where the gateway is known to take them: only Sightline's gives resume keys. */
   async #sendWithData(message, blob, place = message) {
-    if (this.#session?.resumeKey) {
-      if (this.#socket?.readyState !== WebSocket.OPEN) throw new Error("there is no connection to the gateway");
-      this.#socket.send(new Blob([JSON.stringify(message), "\n", blob]));
-    } else {
-      place.data = await base64Of(blob);
-      this.#send(message);
-    }
+    const isBinary = Boolean(this.#session?.resumeKey);
+    if (!isBinary) place.data = await base64Of(blob);
+    this.#send(message, isBinary ? new Blob([JSON.stringify(message), "\n", blob]) : undefined);
   }
 
   #emit(type, detail) {
