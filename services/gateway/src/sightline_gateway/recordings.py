@@ -33,7 +33,7 @@ _FIRST_BOXES = (b"ftyp", b"styp", b"moov", b"wide", b"free", b"skip")
 _OPTIONS = {"codec_whitelist": _DECODERS, "protocol_whitelist": "none", "max_streams": "8"}
 _MOST_CHANNELS = 8
 _HIGHEST_RATE = 192_000
-# The memory of an MP4's index grows with what it says, not with its bytes: 60 bytes a sample.
+# The memory of an MP4's index grows with what it says, not with its bytes: some 36 bytes a sample.
 _MOST_SAMPLES = 1_000_000
 
 
@@ -95,8 +95,9 @@ def _contained(data: bytes) -> Iterator[AudioFrame]:
             raise AudioError("audio_invalid", "There is no sound in this recording.")
         stream = container.streams.audio[0]
         codec = stream.codec_context
-        if codec.name not in _DECODERS.split(","):
-            raise AudioError("audio_invalid", f"Sound in this coding ({codec.name}) is not taken.")
+        if codec is None or codec.name not in _DECODERS.split(","):  # None: no decoder of that name
+            name = "unknown" if codec is None else codec.name
+            raise AudioError("audio_invalid", f"Sound in this coding ({name}) is not taken.")
         if not 0 < codec.sample_rate <= _HIGHEST_RATE or not 0 < codec.layout.nb_channels <= _MOST_CHANNELS:
             raise AudioError(
                 "audio_invalid",
