@@ -141,6 +141,15 @@ class VisionContext:
         view = self._tracks.get((frame.track.participant, frame.track.id))
         return view is not None and _any_shows((each[0] for each in view.captions.values()), frame)
 
+    def caption_of(self, frame: FrameInfo, stage: str) -> Caption | None:
+        """The newest caption by a stage of what this frame shows: of this frame, or of one just like it."""
+        view = self._tracks.get((frame.track.participant, frame.track.id))
+        captions = view.captions.get(stage, []) if view is not None else []
+        scene = _scene(frame)
+        return next(
+            (each for each in captions if each.frame is not None and _scene(each.frame) == scene), None
+        )
+
     def depicts(self, frame: FrameInfo, profile: str) -> bool:
         """Whether there is an image of what this frame shows, of this frame or one just like it."""
         view = self._tracks.get((frame.track.participant, frame.track.id))
@@ -184,8 +193,12 @@ class VisionContext:
 
 
 def _any_shows(messages: Iterable[Caption | EncodedImage], frame: FrameInfo) -> bool:
-    since = frame.sequence if frame.unchanged_since is None else frame.unchanged_since
-    return any(each.frame is not None and each.frame.sequence >= since for each in messages)
+    return any(each.frame is not None and each.frame.sequence >= _scene(frame) for each in messages)
+
+
+def _scene(frame: FrameInfo) -> int:
+    """The first frame of the scene that a frame shows."""
+    return frame.sequence if frame.unchanged_since is None else frame.unchanged_since
 
 
 def _is_renumbered(view: TrackView, frame: FrameInfo) -> bool:

@@ -45,6 +45,7 @@ class Eyes:
     Attributes:
         context: What is known of the room. Lookups are memory only.
         changes: Tells when the context changes, and when the eyes open.
+        profile: Of the images that are shown.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Eyes:
     ) -> None:
         self.context = VisionContext(room, settings.max_caption_age)
         self.changes = Changes()
-        self._profile = settings.image_profile
+        self.profile = settings.image_profile
         self._requested_by = requested_by
         self._follows_images = settings.mode in ("images", "both")
         self._captures = Captures()
@@ -117,7 +118,7 @@ class Eyes:
 
         def is_known(frame: FrameInfo) -> bool:
             described = not captions or self.context.describes(frame)
-            return described and (not images or self.context.depicts(frame, self._profile))
+            return described and (not images or self.context.depicts(frame, self.profile))
 
         return self._captures.in_flight(participant, self.now(), is_known)
 
@@ -127,7 +128,7 @@ class Eyes:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                await self._feed.fetch_images(self._profile)
+                await self._feed.fetch_images(self.profile)
 
     async def capture(self, participant: str, reason: str) -> tuple[FrameInfo, ...]:
         """Ask for a fresh frame of each track of somebody, and wait for these; none where nobody answers."""
@@ -203,7 +204,7 @@ class Eyes:
         try:
             if self._given is None:
                 await bus.start()
-            profile = self._profile if self._follows_images else ""
+            profile = self.profile if self._follows_images else ""
             feed = VisionFeed(bus, self.context, profile, self._requested_by)
             feed.changes = self.changes
             self._bus, self._feed, self._problem = bus, feed, ""

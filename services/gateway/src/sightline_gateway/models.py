@@ -87,3 +87,33 @@ class Apart(LanguageModel):
             tool_choice=tool_choice,
             extra_kwargs=extra_kwargs,
         )
+
+
+class ApartVoice(tts.TTS[Any]):
+    """A shared voice, as one session has it; see ``Apart``."""
+
+    def __init__(self, shared: tts.TTS[Any]) -> None:
+        super().__init__(
+            capabilities=shared.capabilities,
+            sample_rate=shared.sample_rate,
+            num_channels=shared.num_channels,
+        )
+        self._shared = shared
+
+    @property
+    def model(self) -> str:
+        return self._shared.model
+
+    @property
+    def provider(self) -> str:
+        return self._shared.provider
+
+    def synthesize(
+        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> tts.ChunkedStream:
+        return self._shared.synthesize(text, conn_options=conn_options)
+
+    def stream(
+        self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> tts.SynthesizeStream:
+        return self._shared.stream(conn_options=conn_options)

@@ -90,6 +90,11 @@ class SessionSettings(InputSettings):
     scene_threshold: float = Field(
         0.1, ge=0, le=1, description="Share of the picture that, when it differs, is a new scene."
     )
+    refresh_interval: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds after which a scene that does not change is looked at anew by each stage.",
+    )
     speech: bool = Field(
         True, description="Speak replies to clients that can hear, where a speech model is configured."
     )
