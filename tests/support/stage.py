@@ -102,10 +102,12 @@ class GatedLooker(Looker):
 
 
 @contextlib.asynccontextmanager
-async def replica(worker: VisionWorker, bus: Bus, grace: float = 1.0) -> AsyncIterator[Runner]:
+async def replica(
+    worker: VisionWorker, bus: Bus, grace: float = 1.0, stage: str = STAGE
+) -> AsyncIterator[Runner]:
     """A running replica of the stage; stopped at the end."""
     stopping = asyncio.Event()
-    runner = Runner(worker, STAGE, bus)
+    runner = Runner(worker, stage, bus)
     task = asyncio.create_task(runner.run(stopping, grace))
     try:
         yield runner
