@@ -46,7 +46,7 @@ class Emitter:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on(self, event: type[E] | str, handler: Callable[[E], object]) -> Off:
-        """Call ``handler`` with each event of a class, or of a name in ``EVENTS``.
+        """Call ``handler`` with each event of a class, or by name: ``text``, ``frame_received``, …
 
         Returns:
             Call it to end that.
@@ -69,7 +69,7 @@ class Emitter:
             if isinstance(event, wanted) if wanted is not None else is_message:
                 self._call(handler, event)
 
-    async def aclose(self) -> None:
+    async def end_handlers(self) -> None:
         """Cancel handlers that still run, and forget all of them."""
         self._handlers.clear()
         running = [task for task in self._tasks if task is not asyncio.current_task()]

@@ -8,21 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
-
-from pydantic import ValidationError
+from typing import Any, Literal, Self
 
 from sightline.bus import Bus
 from sightline.config import load
-from sightline.errors import SettingsError, SightlineError
+from sightline.errors import SightlineError
 from sightline.messages import Track, Trigger
 from sightline_agent import VisionAgent
 from sightline_gateway.agent import GatewayAgent
+from sightline_gateway.config import changed, configured
 from sightline_gateway.context import FrameContext, FrameEntry
 from sightline_gateway.errors import AudioError
-from sightline_gateway.events import Disconnected, Emitter, Off
+from sightline_gateway.events import Disconnected, Emitter
 from sightline_gateway.models import Models
 from sightline_gateway.parts import Parts, Plan, open_parts
 from sightline_gateway.protocol import (
@@ -35,15 +33,12 @@ from sightline_gateway.protocol import (
     FrameCount,
     Image,
     ResponseComplete,
-    ServerMessage,
     Text,
     TranscriptionResult,
     VideoFrame,
 )
 from sightline_gateway.settings import SessionSettings
 from sightline_gateway.speech import synthesize
-
-E = TypeVar("E")
 
 CAMERA = "camera"
 """The track that a client's frames are on."""
@@ -53,7 +48,7 @@ class ClosedError(SightlineError):
     """The session is closed."""
 
 
-class VideoSession:
+class VideoSession(Emitter):
     """A conversation with an agent that is shown pictures::
 
         async with VideoSession(bus) as session:
@@ -61,7 +56,8 @@ class VideoSession:
             print(await session.send_frame(picture, "What do I hold?"))
 
     It begins with ``async with``, or with the first frame or words. What goes wrong with a frame or a turn is
-    an ``Error`` event, and the session lives on.
+    an ``Error`` event, and the session lives on. Events are the messages to its client, as their classes in
+    ``sightline_gateway.protocol``; ``ClientReady``; and ``Disconnected``. See ``Emitter`` for ``on``.
 
     Args:
         bus: Started; the caller closes it. It may be away, and come back.
@@ -84,17 +80,13 @@ class VideoSession:
         models: Models | None = None,
         participant: str = "client",
     ) -> None:
+        super().__init__()
         self.session_id = session_id or f"vs_{secrets.token_urlsafe(16)}"
         self.current_frame_sequence = 0
         self._bus, self._participant, self._models = bus, participant, models
         self._settings = settings or load(SessionSettings)
         self._agent = agent or GatewayAgent()
-        self._config = Config(
-            max_context_frames=self._settings.max_context_frames,
-            timer_interval=self._settings.timer_interval,
-            speech=self._settings.speech,
-        )
-        self._events = Emitter()
+        self._config = configured(self._settings)
         self._context = FrameContext(self._settings.max_context_frames)
         self._capabilities: Capabilities | None = None
         self._sends_frames = False
@@ -125,24 +117,6 @@ class VideoSession:
     def has_visual_context(self) -> bool:
         """Whether there was a frame."""
         return bool(self._context.entries)
-
-    def on(self, event: type[E] | str, handler: Callable[[E], object]) -> Off:
-        """Call ``handler`` with each event of a class, or by name: ``text``, ``frame_received``, …
-
-        Handlers may be coroutine functions. Messages to the client are their classes in
-        ``sightline_gateway.protocol``; ``frame_requested`` is ``CaptureFrame``.
-
-        Returns:
-            Call it to end that.
-
-        Raises:
-            ValueError: There is no event of that name.
-        """
-        return self._events.on(event, handler)
-
-    def on_any(self, handler: Callable[[ServerMessage], object]) -> Off:
-        """Call ``handler`` with each message that is for the client; see ``on``."""
-        return self._events.on_any(handler)
 
     async def receive_frame(self, frame: VideoFrame, data: bytes) -> None:
         """Take in a frame of the client's: ``FrameReceived``, or an ``Error`` that tells what is wrong.
@@ -192,7 +166,7 @@ class VideoSession:
         parts = await self._started()
         return await parts.conversation.say(
             text,
-            began=lambda: self._emit(Text(role="user", text=text)),
+            began=lambda: self.emit(Text(role="user", text=text)),
             skipped=lambda: self._over("", True),
         )
 
@@ -208,9 +182,9 @@ class VideoSession:
         try:
             heard = await parts.hearing.transcribe(data, format, sample_rate)
         except AudioError as error:
-            self._emit(Error(code=error.code, message=str(error)))
+            self.emit(Error(code=error.code, message=str(error)))
             return ""
-        self._emit(TranscriptionResult(text=heard.text, language=heard.language))
+        self.emit(TranscriptionResult(text=heard.text, language=heard.language))
         return await self.send_text(heard.text)
 
     async def transcribe_audio(
@@ -237,12 +211,12 @@ class VideoSession:
         if self._parts is not None:
             self._parts.video.requests.ask(reason)
         else:
-            self._emit(CaptureFrame(reason=reason, timestamp=int(self._bus.now().timestamp() * 1000)))
+            self.emit(CaptureFrame(reason=reason, timestamp=int(self._bus.now().timestamp() * 1000)))
 
     def client_ready(self, capabilities: Capabilities) -> None:
         """A client is there, and can do this. Called again for one that comes back."""
         self._capabilities = capabilities
-        self._emit(ClientReady(capabilities=capabilities))
+        self.emit(ClientReady(capabilities=capabilities))
         if self._parts is not None:
             self._activate(self._parts)
         if capabilities.video and not self.has_visual_context:
@@ -259,18 +233,11 @@ class VideoSession:
         Raises:
             SettingsError: There is no such setting, or it cannot have that value.
         """
-        unknown = changes.keys() - Config.model_fields.keys()
-        if unknown:
-            expected = ", ".join(Config.model_fields)
-            raise SettingsError(f"expected settings of {expected}; got {', '.join(sorted(unknown))}")
-        try:
-            self._config = Config.model_validate({**self._config.model_dump(), **changes})
-        except ValidationError as error:
-            raise SettingsError(str(error)) from None
+        self._config = changed(self._config, changes)
         self._context.resize(self._config.max_context_frames)
         if self._parts is not None:
             self._activate(self._parts)
-        self._emit(ConfigChanged(config=self._config))
+        self.emit(ConfigChanged(config=self._config))
         return self._config
 
     def disconnected(self) -> None:
@@ -279,7 +246,7 @@ class VideoSession:
         if self._parts is not None:
             self._activate(self._parts)
         self.interrupt("disconnected")
-        self._events.emit(Disconnected())
+        self.emit(Disconnected())
 
     async def aclose(self) -> None:
         """End the session: everything that it began is over. Bounded; never raises; twice is once."""
@@ -287,7 +254,7 @@ class VideoSession:
         async with self._changing:
             self._parts = None
             await self._stack.aclose()
-            await self._events.aclose()
+            await self.end_handlers()
 
     async def _started(self) -> Parts:
         """Raises ClosedError: the session is over."""
@@ -309,7 +276,7 @@ class VideoSession:
             agent=self._agent,
             models=self._models,
             context=self._context,
-            emit=self._emit,
+            emit=self.emit,
             on_end=self._over,
             look=self._look,
         )
@@ -340,11 +307,8 @@ class VideoSession:
         count = FrameCount(
             frame_count=len(self.frame_context), last_frame_sequence=self.current_frame_sequence
         )
-        self._emit(
+        self.emit(
             ResponseComplete(
                 text=text, session_id=self.session_id, frame_context=count, interrupted=interrupted
             )
         )
-
-    def _emit(self, event: object) -> None:
-        self._events.emit(event)

@@ -75,7 +75,7 @@ class Video:
             try:
                 picture, is_same = await self._examine(frame, data)
             except PictureError as error:
-                self._emit(Error(code=error.code, message=str(error)))
+                self._emit(Error(code=error.code, message=str(error), sequence=frame.sequence))
                 return False
             is_first, self._last = self._last is None, picture
             published = await self._intake.publish(picture, frame.trigger_reason, is_same)
