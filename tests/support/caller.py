@@ -16,7 +16,7 @@ import numpy as np
 from livekit import rtc
 
 from support.livekit_publisher import Publisher
-from support.speech import RATE, Samples, is_heard, recognised_in, resampled, spoken
+from support.speech import RATE, Samples, is_heard, recognised_in, resampled, seconds_of_sound, spoken
 
 MICROPHONE_RATE = 48_000
 PIECE_MS = 20
@@ -65,6 +65,11 @@ class Caller(Publisher):
         """Wait until somebody has said this, and not one of the others, since the last ``forget``."""
         async with self._hearing:
             await self._hearing.wait_for(lambda: sentence in recognised_in(self.heard, [sentence, *others]))
+
+    async def hears_so_much(self, seconds: float) -> None:
+        """Wait until somebody has spoken for so long since the last ``forget``."""
+        async with self._hearing:
+            await self._hearing.wait_for(lambda: seconds_of_sound(self.heard) >= seconds)
 
     async def hears_a_voice(self) -> None:
         """Wait until somebody has said anything since the last ``forget``."""

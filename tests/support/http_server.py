@@ -231,16 +231,19 @@ class ModelServer(ABC):
 
 
 class Events(web.StreamResponse):
-    """Server-sent events, ended by ``[DONE]``."""
+    """Server-sent events, ended by ``[DONE]``; or never, until the client leaves."""
 
-    def __init__(self, events: list[dict[str, Any]]) -> None:
+    def __init__(self, events: list[dict[str, Any]], unending: bool = False) -> None:
         super().__init__(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         self._events = events
+        self._unending = unending
 
     async def send(self, request: web.Request) -> None:
         await self.prepare(request)
         for event in self._events:
             await self.write(f"data: {json.dumps(event)}\n\n".encode())
+        if self._unending:
+            await asyncio.Event().wait()
         await self.write(b"data: [DONE]\n\n")
 
 

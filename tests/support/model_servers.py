@@ -92,6 +92,9 @@ class OpenAIServer(ModelServer):
         api_key: The only key that is taken; "" takes any, and none.
         latency: Seconds before each answer.
         models: The ids that ``/v1/models`` lists. Completions take any.
+
+    Attributes:
+        goes_on: Its streamed answers do not end: there may be more to come.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class OpenAIServer(ModelServer):
         super().__init__(api_key, latency)
         self.answer = answer
         self.models = models
+        self.goes_on = False
 
     def _routes(self) -> Routes:
         return {("POST", "/v1/chat/completions"): self._complete, ("GET", "/v1/models"): self._list}
@@ -116,7 +120,8 @@ class OpenAIServer(ModelServer):
         if not request.body.get("stream"):
             return web.json_response(self._shaped(text) | {"model": request["model"]})
         usage = (request.body.get("stream_options") or {}).get("include_usage", False)
-        return Events(_chunks(text, request["model"], usage))
+        chunks = _chunks(text, request["model"], usage)
+        return Events(chunks[:-2] if self.goes_on else chunks, unending=self.goes_on)
 
     def _list(self, request: Recorded) -> web.StreamResponse:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "tests"} for name in self.models]

@@ -102,6 +102,11 @@ def is_heard(samples: Samples) -> bool:
     return bool((_loudness(samples) > 0).any())
 
 
+def seconds_of_sound(samples: Samples) -> float:
+    """Seconds that are not silent."""
+    return float((_loudness(samples) > 0).sum()) * _STEP / RATE
+
+
 def recognised(samples: Samples, sentences: Collection[str]) -> str:
     """Which of the sentences this is; empty for none of them."""
     heard = trimmed(samples)
