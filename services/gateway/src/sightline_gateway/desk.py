@@ -130,7 +130,7 @@ class Desk:
     async def _frame(self, message: VideoFrame, data: bytes) -> None:
         if not self._flow.frame():
             metrics.FRAMES.labels(message.trigger_reason, "rate_limited").inc()
-            self._refuse()
+            self._refuse(sequence=message.sequence)
             return
         seat, _ = await self._seated()
         if message.session_id and message.session_id != seat.session_id:
@@ -138,6 +138,7 @@ class Desk:
                 Error(
                     code="session_unknown",
                     message=f"video_frame.sessionId: expected {seat.session_id!r}, or nothing",
+                    sequence=message.sequence,
                 )
             )
             return
@@ -145,7 +146,7 @@ class Desk:
             metrics.FRAMES.labels(passed_over.trigger_reason, "passed_over").inc()
             if self._flow.tell():
                 text = f"frame {passed_over.sequence} was passed over for a newer one: await frame_ack"
-                self._answer(Error(code="busy", message=text))
+                self._answer(Error(code="busy", message=text, sequence=passed_over.sequence))
 
     async def _transcript(self, message: Transcript, _data: bytes) -> None:
         if not message.text.strip():
@@ -194,8 +195,12 @@ class Desk:
         self.seat, self._flow = seat, seat.flow
         return seat, resumed
 
-    def _refuse(self, size: int = 0) -> None:
-        """Something is over a limit: the client is told, or cut off."""
+    def _refuse(self, size: int = 0, sequence: int | None = None) -> None:
+        """Something is over a limit: the client is told, or cut off.
+
+        Args:
+            sequence: Of the frame that it is.
+        """
         flow = self._flow
         message = (
             f"too much at once: at most {flow.frames_per_second:g} frames and "
@@ -204,7 +209,7 @@ class Desk:
         if not flow.refused(size):
             raise broken_rule("rate_limited", message)
         if flow.tell():
-            self._answer(Error(code="rate_limited", message=message))
+            self._answer(Error(code="rate_limited", message=message, sequence=sequence))
 
     def _answer(self, error: Error) -> None:
         metrics.told(error, None)

@@ -18,6 +18,7 @@ from sightline_agent.models import (
     text_to_speech,
 )
 from sightline_agent.settings import AgentSettings
+from sightline_gateway.no_model import quoting
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Models:
         """Those of the agent's settings. Reads certificates from the disk: call it in a thread."""
         speaks = can_speak(settings)
         return cls(
-            llm=language_model(settings),
+            llm=quoting(language_model(settings)),
             stt=speech_to_text(settings) if speaks else None,
             tts=text_to_speech(settings) if speaks else None,
         )

@@ -17,7 +17,7 @@ from livekit.agents.llm import (
 )
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
-from sightline_agent.models import HOW, NO_MODEL, NoModel
+from sightline_agent.models import HOW, NO_MODEL, LanguageModel, NoModel
 
 SENT = "This is what a model would have been sent:"
 PICTURE = "[a picture]"
@@ -40,6 +40,11 @@ class Quoting(NoModel):
         extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
     ) -> LLMStream:
         return _Quote(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+
+
+def quoting(model: LanguageModel) -> LanguageModel:
+    """The model; one that quotes in the place of none."""
+    return Quoting() if isinstance(model, NoModel) else model
 
 
 class _Quote(LLMStream):

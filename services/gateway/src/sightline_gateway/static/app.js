@@ -85,9 +85,10 @@ on("text_delta", ({ id, text }) => {
   replying = true;
   conversation.delta(id, text);
 });
-on("response_complete", () => {
+on("response_complete", ({ frameContext }) => {
   replying = false;
   conversation.settle();
+  if (frameContext?.frameCount) conversation.knew(frameContext.frameCount, frameContext.lastFrameSequence);
 });
 on("speaking", (detail) => {
   speaking = detail.speaking;

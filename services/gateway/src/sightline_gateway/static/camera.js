@@ -47,6 +47,7 @@ export class Camera {
 
   /** Send a picture now; of several requests while one is made, the newest is answered. */
   async capture(reason) {
+    if (reason === "initial" && this.#sent) return; // It was sent before it was asked for.
     if (this.#busy) {
       this.#waiting = reason;
       return;

@@ -56,6 +56,13 @@ export class Conversation {
     this.#follow();
   }
 
+  /** What the last reply was made of. */
+  knew(count, newest) {
+    const pictures = count === 1 ? "1 picture" : `${count} pictures`;
+    const element = this.#add("knew", `It knew ${pictures}; the newest is no. ${newest}.`);
+    element.setAttribute("aria-hidden", "true"); // Not read aloud after each reply.
+  }
+
   /** No more of any reply will come. */
   settle() {
     for (const element of this.#replies.values()) element.classList.remove("writing");
