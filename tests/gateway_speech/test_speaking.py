@@ -127,6 +127,21 @@ async def test_speech_that_was_sent_to_its_end_can_be_interrupted_while_it_is_he
     await output.aclose()
 
 
+async def test_the_reason_of_one_interruption_is_not_that_of_the_next() -> None:
+    client = Client()
+    output = SpokenOutput(client.take)
+    output.reason = "before anything was said"
+    for count, reason in enumerate(["client_request", ""], 1):
+        await say(output, spoken(SENTENCE))
+        await client.has(SpeechStreamStart, count)
+        output.reason = reason or output.reason
+        output.clear_buffer()
+        output.flush()
+        await output.wait_for_playout()
+    assert [message.reason for message in client.of(SpeechInterrupted)] == ["client_request", "interrupted"]
+    await output.aclose()
+
+
 async def test_what_nobody_heard_is_not_told_to_be_interrupted() -> None:
     client = Client()
     output = SpokenOutput(client.take)

@@ -36,6 +36,9 @@ FIRST_PIECE, LONGEST_PIECE = 0.25, 1.0
 AHEAD = 5.0
 """Seconds of speech that a client is sent before it plays them: what it would have to throw away."""
 
+INTERRUPTED = "interrupted"
+"""The reason where none is told."""
+
 SpeechMessage = SpeechStreamStart | AudioChunk | SpeechStreamEnd | SpeechInterrupted
 Emit = Callable[[SpeechMessage], object]
 
@@ -51,7 +54,7 @@ class SpokenOutput(AudioOutput):
         format: Of the chunks: ``wav``, ``mp3``, or ``opus`` (in Ogg). Each is a file of its own.
 
     Attributes:
-        reason: Why the next interruption happens, for ``speech_interrupted``.
+        reason: Why the speech in progress is about to be interrupted, for ``speech_interrupted``.
     """
 
     def __init__(self, emit: Emit, format: SpeechFormat = "wav") -> None:
@@ -59,7 +62,7 @@ class SpokenOutput(AudioOutput):
         self._emit, self._format = emit, format
         self._speech: _Speech | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.reason = "interrupted"
+        self.reason = INTERRUPTED
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         """Take 16 bit samples at ``RATE``. What came before ``flush`` is played to its end first."""
@@ -67,6 +70,7 @@ class SpokenOutput(AudioOutput):
             await self._speech.over.wait()
         await super().capture_frame(frame)
         if self._speech is None:
+            self.reason = INTERRUPTED
             self._speech = _Speech(self._emit, self._format, self._on_started)
             task = asyncio.create_task(self._play(self._speech), name="spoken-reply")
             self._tasks.add(task)
