@@ -79,8 +79,8 @@ class GatewayServer:
         Raises:
             SettingsError: The address cannot be listened on.
         """
-        app = web.Application(middlewares=[pages.careful])
-        app.add_routes([web.get(PATH, self._connect), *pages.routes()])
+        # In a thread, because the files of the page are looked up.
+        app = await asyncio.to_thread(self._application)
         # No log of requests: a URL may hold what somebody should not have put there.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=LATE_SECONDS)
         await self._runner.setup()
@@ -121,6 +121,11 @@ class GatewayServer:
         for task in (*stopping, *self._open.values()):
             task.cancel()
         await asyncio.gather(*stopping, *self._open.values(), return_exceptions=True)
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[pages.careful])
+        app.add_routes([web.get(PATH, self._connect), *pages.routes()])
+        return app
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
         self._handshake.check(request)
