@@ -214,6 +214,32 @@ def test_the_media_itself_may_look_like_an_index() -> None:
     assert declared_samples(data) < 5_000
 
 
+def _laced(codec: bytes, size: int) -> bytes:
+    """A WebM of so many bytes, in packets of one byte each, 256 of them in a block."""
+
+    def element(name: str, data: bytes) -> bytes:
+        return bytes.fromhex(name) + struct.pack(">Q", len(data) | 1 << 56) + data
+
+    head = element("1A45DFA3", element("4282", b"webm") + element("4287", b"\x04"))
+    sound = element("E1", element("B5", struct.pack(">d", 48_000)) + element("9F", b"\x01"))
+    track = element("D7", b"\x01") + element("83", b"\x02") + element("86", codec) + sound
+    block = b"\xa3\x41\x05\x81\0\0\x84\xff" + bytes(256)
+    cluster = element("1F43B675", element("E7", b"\0") + block * (size // len(block)))
+    return head + element("18538067", element("1654AE6B", element("AE", track)) + cluster)
+
+
+@pytest.mark.parametrize("codec", [b"A_AAC", b"A_FLAC", b"A_VORBIS", b"A_UNKNOWN"])
+def test_millions_of_tiny_packets_take_little_memory(codec: bytes) -> None:
+    data = _laced(codec, 8 * MIB)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refused(data).code == "audio_invalid"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
+
+
+def test_more_packets_than_sound_has_are_not_looked_at() -> None:
+    assert "more pieces" in str(refused(_laced(b"A_FLAC", MIB), max_seconds=10))
+
+
 @given(
     damage=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), min_size=1, max_size=20)
 )
