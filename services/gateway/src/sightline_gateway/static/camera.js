@@ -2,7 +2,7 @@
 
 const THUMBNAIL_WIDTH = 32;
 const THUMBNAIL_HEIGHT = 24;
-const NOTICEABLE = 25; // Of 255, by which a pixel of the thumbnail has to differ.
+const NOTICEABLE = 25; // Of 255, by which a colour of a pixel of the thumbnail has to differ.
 
 export class Camera {
   #video;
@@ -92,20 +92,20 @@ export class Camera {
     }
   }
 
-  /** The picture as 32 × 24 bytes of brightness. */
+  /** The picture as a thumbnail of 32 × 24: red, green, blue and opacity of each pixel. */
   #glance() {
     const context = this.#thumbnail.getContext("2d", { willReadFrequently: true });
     context.drawImage(this.#video, 0, 0, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT);
-    const { data } = context.getImageData(0, 0, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT);
-    return Uint8Array.from({ length: data.length / 4 }, (_, pixel) => {
-      const at = pixel * 4;
-      return (data[at] * 299 + data[at + 1] * 587 + data[at + 2] * 114) / 1000;
-    });
+    return context.getImageData(0, 0, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT).data;
   }
 
   #differs(now) {
-    const different = now.filter((value, pixel) => Math.abs(value - this.#sent[pixel]) > NOTICEABLE);
-    return different.length / now.length > this.#options.changed;
+    let different = 0;
+    for (let at = 0; at < now.length; at += 4) {
+      const by = [0, 1, 2].map((colour) => Math.abs(now[at + colour] - this.#sent[at + colour]));
+      if (Math.max(...by) > NOTICEABLE) different++;
+    }
+    return different / (now.length / 4) > this.#options.changed;
   }
 
   async #encode() {
