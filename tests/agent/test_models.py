@@ -6,7 +6,7 @@ import pytest
 
 from sightline.bus import Bus
 from sightline.errors import SettingsError
-from sightline_agent.models import NoModel, can_speak, language_model, require_model
+from sightline_agent.models import NoModel, can_speak, close_models, language_model, require_model
 from sightline_agent.settings import AgentSettings
 from sightline_agent.turn import ask_once
 from sightline_agent.worker import build_session
@@ -62,5 +62,6 @@ async def test_with_an_endpoint_of_speech_the_worker_hears_and_speaks_without_li
     assert session.vad is not None
     assert session.turn_detection == "vad"
     await session.vad.stream().aclose()  # its model is here, on this machine
-    assert session.llm is not None
-    await session.llm.aclose()
+    await close_models(session)
+    clients = [model._client for model in (session.stt, session.llm, session.tts)]
+    assert all(client.is_closed() for client in clients)

@@ -10,6 +10,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psutil
 import pytest
 from aiohttp import ClientSession
 from livekit import api, rtc
@@ -26,16 +27,21 @@ from sightline_agent.settings import WorkerSettings
 from sightline_agent.turn import text_session
 from sightline_agent.vision_agent import VisionAgent
 from sightline_agent.worker import build_server
-from support.agents import completions, talking_to, users_words
+from support.agents import agent_listens, completions, talking_to, users_words
+from support.caller import Caller
+from support.http_server import ModelServer
 from support.livekit_publisher import Publisher, participant_token
 from support.livekit_server import LiveKitServer
 from support.model_servers import OpenAIServer
 from support.sights import ALICE, caption, frame
+from support.speech import espeak
+from support.voice_server import SPEECH, TRANSCRIPTIONS, VoiceServer
 
 pytestmark = pytest.mark.livekit
 
 CHAT = "lk.chat"
 TRANSCRIPTION = "lk.transcription"
+COMPLETIONS = "/v1/chat/completions"
 
 
 @asynccontextmanager
@@ -134,6 +140,44 @@ async def test_typed_turns_in_a_room_are_answered_by_an_agent_that_sees(
     assert users_words(completions(model)[-1])[-1].endswith("What do I hold?")
     assert '"a red mug"' in users_words(completions(model)[-1])[-1]
     assert len(completions(model)) == len(records)
+
+
+async def test_a_spoken_job_that_is_over_leaves_no_connection_to_a_model_open(
+    livekit: LiveKitServer, bus: Bus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    espeak()
+    room, question, answer = "over", "What do I hold?", "I see a red mug."
+    async with asyncio.timeout(100), VoiceServer(hears=[question], answer=answer) as voice:
+        settings = {
+            "AGENT_LLM_BASE_URL": voice.url,
+            "AGENT_SPEECH_BASE_URL": voice.url,
+            "AGENT_EXECUTOR": "thread",  # the process lives on
+            "PYTHONWARNINGS": "default",
+        }
+        async with worker(livekit, bus, **settings) as process:
+            async with Caller(livekit, room=room) as alice:
+                await agent_listens(alice.room)
+                await alice.say(question)
+                await alice.hears(answer, question)
+            assert all(map(voice.asked, (COMPLETIONS, TRANSCRIPTIONS, SPEECH)))
+            assert _connections(process, voice)
+            async with api.LiveKitAPI(livekit.url, livekit.api_key, livekit.api_secret) as server:
+                await server.room.delete_room(api.DeleteRoomRequest(room=room))
+            while _connections(process, voice):  # noqa: ASYNC110 - another process has no event of ours
+                await asyncio.sleep(0.05)
+    said = capsys.readouterr().out
+    assert "registered worker" in said
+    assert "unclosed" not in said
+    assert "model_not_closed" not in said
+
+
+def _connections(process: Process, server: ModelServer) -> list[object]:
+    """Of a process, to a server."""
+    port = int(server.url.rpartition(":")[2].partition("/")[0])
+    open_now = psutil.Process(process.pid).net_connections("tcp")
+    return [
+        each for each in open_now if each.raddr and each.raddr.port == port and each.status != "CLOSE_WAIT"
+    ]
 
 
 async def test_as_the_user_begins_to_speak_a_fresh_frame_is_asked_for(

@@ -25,6 +25,7 @@ from sightline.messages import (
     Trigger,
 )
 from sightline_agent import VisionAgent
+from sightline_agent.models import close_models
 from sightline_agent.settings import AgentSettings
 from sightline_agent.worker import build_session
 from support.caller import Caller
@@ -163,7 +164,7 @@ async def call(
             yield Call(session, agent, alice, voice)
         finally:
             await session.aclose()
-            await _closed(session)
+            await close_models(session)
 
 
 @asynccontextmanager
@@ -175,12 +176,3 @@ async def _joined(livekit: LiveKit, name: str) -> AsyncIterator[rtc.Room]:
         yield room
     finally:
         await room.disconnect()
-
-
-async def _closed(session: AgentSession[None]) -> None:
-    """Close what the session was given, which is its owner's to close."""
-    for model in (session.llm, session.tts, session.stt):
-        assert model is not None
-        await model.aclose()
-    stt: Any = session.stt
-    await stt._client.close()

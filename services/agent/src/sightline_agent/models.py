@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from livekit.agents import APIConnectOptions, llm, stt, tts
+from livekit.agents import AgentSession, APIConnectOptions, llm, stt, tts
 from livekit.agents.llm import ChatChunk, ChatContext, ChoiceDelta, LLMStream, Tool, ToolChoice
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.voice.agent_session import SessionConnectOptions
@@ -13,8 +14,13 @@ from pydantic import SecretStr
 
 from sightline.config import load
 from sightline.errors import SettingsError
+from sightline.log import get_logger
 from sightline_agent.realtime.settings import RealtimeSettings
 from sightline_agent.settings import AgentSettings, OpenAISettings
+
+log = get_logger()
+
+CLOSE_SECONDS = 3.0
 
 HOW = """\
 No language model is configured, so nobody answered. Set OPENAI_API_KEY for OpenAI; or, for any \
@@ -83,9 +89,19 @@ def require_model(settings: AgentSettings) -> None:
         )
 
 
+class SpeechToText(openai.STT):
+    """OpenAI's, which leaves its HTTP client open when it is closed; this one closes it, too."""
+
+    async def aclose(self) -> None:
+        try:
+            await super().aclose()
+        finally:
+            await self._client.close()
+
+
 def speech_to_text(settings: AgentSettings) -> stt.STT[Any]:
     base_url, key = _speech_endpoint(settings)
-    return openai.STT(model=settings.stt_model, base_url=base_url, api_key=key)
+    return SpeechToText(model=settings.stt_model, base_url=base_url, api_key=key)
 
 
 def text_to_speech(settings: AgentSettings) -> tts.TTS[Any]:
@@ -96,6 +112,21 @@ def text_to_speech(settings: AgentSettings) -> tts.TTS[Any]:
 def can_speak(settings: AgentSettings) -> bool:
     """Whether there is an endpoint of speech."""
     return any(_endpoint(settings.speech_base_url, settings.speech_api_key))
+
+
+async def close_models(session: AgentSession[Any]) -> None:
+    """Close the models that a session was made with, which it does not do. Bounded; never raises."""
+    models = [model for model in (session.stt, session.llm, session.tts) if model is not None]
+    closing = [asyncio.create_task(model.aclose()) for model in models]
+    if not closing:
+        return
+    _, late = await asyncio.wait(closing, timeout=CLOSE_SECONDS)
+    for task in late:
+        task.cancel()
+    results = await asyncio.gather(*closing, return_exceptions=True)
+    for model, result in zip(models, results, strict=True):
+        if isinstance(result, BaseException):
+            log.warning("model_not_closed", model=model.label, reason=repr(result))
 
 
 def connect_options(settings: AgentSettings) -> SessionConnectOptions:

@@ -16,6 +16,7 @@ from sightline_agent.avatar import AvatarSettings, start_avatar
 from sightline_agent.images import ImageInbox, ImageSettings
 from sightline_agent.models import (
     can_speak,
+    close_models,
     connect_options,
     language_model,
     require_model,
@@ -103,6 +104,11 @@ async def join(job: JobContext) -> None:
     configure(load(ServiceSettings), "agent")
     settings, realtime = load(AgentSettings), load(RealtimeSettings)
     session = await build_session(settings)
+
+    async def close() -> None:
+        await close_models(session)
+
+    job.add_shutdown_callback(close)  # called once the session is closed
     if realtime.model:
         settings = as_realtime(settings)
     tools = [*configured_tools(), *configured_watch_tools()]
