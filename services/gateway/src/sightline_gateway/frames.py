@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from sightline.bus import Bus
+from sightline.changes import Changes
 from sightline.errors import BusError, CaptureError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import Frame, FrameInfo, Track, Trigger
 from sightline.sampling.captures import Captures
 from sightline.sampling.metrics import LOOKS, SHED
-from sightline.sampling.policy import Given, History, Look, Policy, Sample
+from sightline.sampling.policy import History, Look, Policy, Sample
 from sightline.sampling.publisher import Publisher
 from sightline.sampling.scene import Scene, View
 from sightline.stages import StageRegistry
@@ -30,6 +30,9 @@ from sightline_gateway.settings import SessionSettings
 log = get_logger()
 
 END_SECONDS = 3.0
+
+RETRY_SECONDS = 1.0
+"""Until a ticket that the bus did not take is offered again."""
 
 URGENT_SECONDS = 1.0
 """Between frames of the urgent lane that nobody here asked for: a client may call every frame a
@@ -86,6 +89,8 @@ class FrameIntake:
         self._captures = Captures()
         self._sequence: int | None = None
         self._urgent_at = float("-inf")
+        self._count, self._last_taken = 0, False
+        self._changes = Changes()
         self._loop = asyncio.get_running_loop()
 
     async def publish(self, picture: Picture, trigger: Trigger, is_same: bool = False) -> Published:
@@ -114,16 +119,16 @@ class FrameIntake:
                 self._scene.begin(picture.thumbnail)
             self.newest = frame
             self._captures.answer(frame, came_at)
+        self._count, self._last_taken = self._count + 1, frame is not None
+        self._changes.tell()
         return Published(frame, view)
 
-    async def next(self) -> FrameInfo:
-        """The next frame that is published, or the one that just was.
-
-        Raises:
-            CaptureError: The bus did not take it.
-        """
-        with self._captures.ask(self._loop.time()) as answer:
-            return await asyncio.shield(answer)
+    async def next(self) -> FrameInfo | None:
+        """The next frame that comes, once it is published; None where the bus did not take it."""
+        count, version = self._count, self._changes.version
+        while self._count == count:
+            version = await self._changes.after(version)
+        return self.newest if self._last_taken else None
 
     async def capture(self, deadline: float) -> FrameInfo:
         """Ask the client for a frame; see ``Sampled``.
@@ -131,11 +136,13 @@ class FrameIntake:
         Raises:
             CaptureError: None came in time.
         """
-        if not self._captures.waiting:
-            self._ask(Trigger.USER_REQUEST)
+        is_asked = self._captures.waiting
         try:
-            async with asyncio.timeout(deadline):
-                return await self.next()
+            with self._captures.ask(self._loop.time()) as answer:
+                if not answer.done() and not is_asked:
+                    self._ask(Trigger.USER_REQUEST)
+                async with asyncio.timeout(deadline):
+                    return await asyncio.shield(answer)
         except TimeoutError:
             raise CaptureError(f"the client sent no frame within {deadline:g} s") from None
 
@@ -147,6 +154,7 @@ class FrameIntake:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_stages())
             tasks.create_task(self._follow_bus())
+            tasks.create_task(self._pay())
 
     async def end(self) -> None:
         """The track is over: take its frame's place. Bounded; never raises."""
@@ -190,23 +198,11 @@ class FrameIntake:
         return frame.info, await self._publisher.publish(frame, sample.stages)
 
     async def _follow_stages(self) -> None:
-        """A stage that comes is given the newest frame: the client's next one may be far away."""
+        version = self._stages.version
         while True:
-            version = self._stages.version
-            newcomers = self._stages.wants.keys() - self._history.given.keys()
-            if self.newest is not None and newcomers and self._publisher.ready:
-                await self._introduce(self.newest, newcomers)
-            await self._stages.changed(version)
+            version = await self._stages.changed(version)
             self._history = self._history.keeping(self._stages.wants)
-
-    async def _introduce(self, frame: FrameInfo, newcomers: AbstractSet[str]) -> None:
-        ticketed = await self._publisher.offer(frame, newcomers)
-        given = Given(self._history.scene, self._loop.time(), self._history.generation)
-        self._history = replace(
-            self._history,
-            known=self._history.known | newcomers,
-            given={**self._history.given, **dict.fromkeys(ticketed, given)},
-        )
+            self._changes.tell()
 
     async def _follow_bus(self) -> None:
         """A bus that comes back may have lost the frame: ask for another."""
@@ -216,3 +212,20 @@ class FrameIntake:
             if self._bus.ready and self._bus.generation != generation:
                 generation = self._bus.generation
                 self._ask(Trigger.INITIAL)
+            self._changes.tell()
+
+    async def _pay(self) -> None:
+        """Give stages the tickets that they are owed: a frame came too soon for them, or before them."""
+        while True:
+            version = self._changes.version
+            owed = self._policy.owed(self._history, self._stages.wants) if self._publisher.ready else {}
+            now = self._loop.time()
+            due = [stage for stage, at in owed.items() if at <= now]
+            if due and self.newest is not None:
+                offered = await self._publisher.offer(self.newest, due)
+                # One that waits may be of a frame that is being looked at: it would not lead to this one.
+                self._history = self._history.ticketed(offered.taken, now)
+            wake_at = now + RETRY_SECONDS if due else min(owed.values(), default=None)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(wake_at):
+                    await self._changes.after(version)

@@ -111,6 +111,8 @@ class VideoSession(Emitter):
     @property
     def frame_context(self) -> tuple[FrameEntry, ...]:
         """The newest frames, oldest first."""
+        if self._agent.eyes is not None:
+            self._context.describe(self._agent.eyes.context)
         return self._context.entries
 
     @property

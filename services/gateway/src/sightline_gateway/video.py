@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sightline.bus import Bus
-from sightline.errors import CaptureError
 from sightline.messages import FrameInfo, Track, Trigger
 from sightline.sampling.control import Control
 from sightline.stages import StageRegistry
@@ -103,7 +102,7 @@ class Video:
                 awaited = False
                 if frame is not None and eyes is not None:
                     await self._until_known(frame, eyes, images)
-        except (TimeoutError, CaptureError):
+        except TimeoutError:
             if awaited:
                 self.requests.missed()
 

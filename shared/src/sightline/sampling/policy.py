@@ -122,6 +122,12 @@ class History:
             given={**self.given, **dict.fromkeys(ticketed, given)},
         )
 
+    def ticketed(self, stages: Iterable[str], now: float) -> History:
+        """These stages were given a ticket for the newest frame, without another one."""
+        given = Given(self.scene, now, self.generation)
+        known = self.known.union(stages := frozenset(stages))
+        return replace(self, known=known, given={**self.given, **dict.fromkeys(stages, given)})
+
     def keeping(self, stages: Iterable[str]) -> History:
         """Forget the stages that are gone: when they come back they are new ones."""
         stages = frozenset(stages)
@@ -177,6 +183,20 @@ class Policy:
         sample = Sample(trigger, frozenset(), None if begins else history.scene)
         stages = [stage for stage, want in wants.items() if self._ticket(history, look, sample, stage, want)]
         return replace(sample, stages=frozenset(stages))
+
+    def owed(self, history: History, wants: Mapping[str, StageWants]) -> dict[str, float]:
+        """The stages that have no ticket for the scene in view, and from when on they may have one.
+
+        For sources whose next picture may be far away: the newest frame is as good.
+        """
+        owed: dict[str, float] = {}
+        for stage, want in wants.items() if history.last is not None else ():
+            last = history.given.get(stage)
+            if last is None and want.triggers & {history.scene_trigger, Trigger.INITIAL}:
+                owed[stage] = float("-inf")
+            elif last is not None and last.scene != history.scene and history.scene_trigger in want.triggers:
+                owed[stage] = last.at + 1 / want.max_fps
+        return owed
 
     def _trigger(self, history: History, look: Look, wants: Mapping[str, StageWants]) -> Trigger:
         if look.asked:

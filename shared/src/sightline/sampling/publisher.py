@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sightline import subjects
 from sightline.bus import Bus
@@ -14,6 +15,18 @@ from sightline.sampling.metrics import FRAMES, TICKETS
 from sightline.stages import StageRegistry
 
 log = get_logger()
+
+
+class Offered(NamedTuple):
+    """What came of tickets, by stage.
+
+    Attributes:
+        taken: The bus has it.
+        waiting: The bus has an earlier one, which leads to this frame, unless this one came too soon.
+    """
+
+    taken: frozenset[str]
+    waiting: frozenset[str]
 
 
 class Publisher:
@@ -63,15 +76,15 @@ class Publisher:
         """
         await self._bus.publish(frame)
         FRAMES.labels(frame.trigger).inc()
-        return await self.offer(frame, stages)
+        offered = await self.offer(frame, stages)
+        return offered.taken | offered.waiting
 
-    async def offer(self, frame: FrameInfo, stages: Iterable[str]) -> frozenset[str]:
-        """A ticket for each stage, of a track's newest frame, which is published.
-
-        Returns:
-            As of ``publish``.
-        """
-        return frozenset([stage for stage in sorted(stages) if await self._offer(frame, stage)])
+    async def offer(self, frame: FrameInfo, stages: Iterable[str]) -> Offered:
+        """Offer a ticket to each stage, of a track's newest frame, which is published."""
+        outcomes = [(stage, await self._offer(frame, stage)) for stage in sorted(stages)]
+        return Offered(
+            *(frozenset(stage for stage, each in outcomes if each == outcome) for outcome in Offered._fields)
+        )
 
     async def end(self, track: Track, sequence: int) -> None:
         """Nothing of this track is in view any more.
@@ -81,7 +94,7 @@ class Publisher:
         """
         await self._bus.publish(TrackEnded(track=track, sequence=sequence))
 
-    async def _offer(self, frame: FrameInfo, stage: str) -> bool:
+    async def _offer(self, frame: FrameInfo, stage: str) -> str:
         ticket = Ticket(stage=stage, lane=Lane.of(frame.trigger), track=frame.track, sequence=frame.sequence)
         try:
             outcome = "taken" if await self._bus.offer(ticket) else "waiting"
@@ -90,7 +103,7 @@ class Publisher:
             log.debug("ticket_not_taken", stage=stage, reason=str(error))
             outcome = "failed"
         TICKETS.labels(stage, outcome).inc()
-        return outcome != "failed"
+        return outcome
 
     async def _newest(self, types: tuple[type[Message], ...], subject: str) -> Message | None:
         try:
