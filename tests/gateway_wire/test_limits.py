@@ -112,9 +112,10 @@ def test_mistakes_are_forgiven_slowly() -> None:
 def test_a_client_is_told_once_a_second() -> None:
     clock = Clock()
     flow = Flow(settings(), clock)
-    assert [flow.tell(), flow.tell()] == [True, False]
+    assert [flow.tell("rate_limited"), flow.tell("rate_limited")] == [True, False]
+    assert flow.tell("busy")
     clock.now += 1
-    assert flow.tell()
+    assert flow.tell("rate_limited")
 
 
 def test_one_address_cannot_take_all_the_room() -> None:

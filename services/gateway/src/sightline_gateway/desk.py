@@ -144,7 +144,7 @@ class Desk:
             return
         for passed_over in seat.frames.put(message, data):
             metrics.FRAMES.labels(passed_over.trigger_reason, "passed_over").inc()
-            if self._flow.tell():
+            if self._flow.tell("busy"):
                 text = f"frame {passed_over.sequence} was passed over for a newer one: await frame_ack"
                 self._answer(Error(code="busy", message=text, sequence=passed_over.sequence))
 
@@ -208,7 +208,7 @@ class Desk:
         )
         if not flow.refused(size):
             raise broken_rule("rate_limited", message)
-        if flow.tell():
+        if flow.tell("rate_limited"):
             self._answer(Error(code="rate_limited", message=message, sequence=sequence))
 
     def _answer(self, error: Error) -> None:
