@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 
 import aiohttp
 import pytest
@@ -21,6 +19,7 @@ from support.gateway_clients import (
     connected,
     counted,
     gateway,
+    reset,
     undisturbed,
 )
 from support.model_servers import OpenAIServer
@@ -247,13 +246,6 @@ async def test_a_connection_that_is_reset_leaves_nothing_behind(bus: Bus, model:
         reset(client)
         async with asyncio.timeout(SECONDS):
             await seat.ended.wait()
-
-
-def reset(client: Client) -> None:
-    """Drop the connection as a crash does: without a close frame, by a TCP reset."""
-    raw = client.socket.get_extra_info("socket")
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.socket._writer.transport.abort()
 
 
 async def test_a_dead_peer_is_noticed(bus: Bus, model: OpenAIServer) -> None:

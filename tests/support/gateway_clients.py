@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -174,6 +175,13 @@ async def undisturbed(server: GatewayServer, *protocols: str) -> AsyncIterator[C
         await bystander.frame()
         assert (await bystander.next("frame_received"))["sequence"] == 1
         assert await bystander.asks("And still?")
+
+
+def reset(client: Client) -> None:
+    """Drop the connection as a crash does: without a close frame, by a TCP reset."""
+    raw = client.socket.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.socket._writer.transport.abort()
 
 
 def counted(name: str, **labels: str) -> float:
