@@ -39,6 +39,9 @@ CLASSES = (
     "sightline_agent.settings:WorkerSettings",
     "sightline_agent.console:ConsoleSettings",
     "sightline_agent.tools.settings:ToolSettings",
+    "sightline_gateway.settings:GatewaySettings",
+    "sightline_gateway.settings:InputSettings",
+    "sightline_gateway.settings:SessionSettings",
 )
 """Every settings class of the project, in the order of the table."""
 
@@ -59,6 +62,7 @@ def _section(settings: type[Settings]) -> str:
     rows = [
         f"| `{_variable(settings, name, field)}` | {_default(field)} | {_cell(field.description or '')} |"
         for name, field in settings.model_fields.items()
+        if name in settings.__annotations__  # what it inherits is in a section of its own
     ]
     title = (settings.__doc__ or settings.__name__).splitlines()[0]
     return "\n".join([f"**{title}**", "", "| variable | default | what |", "|---|---|---|", *rows])
