@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from sightline.bus import Bus
+from sightline.changes import Changes
 from sightline.messages import Trigger
 from sightline.runner import Runner
 from sightline.stages import StageRegistry
@@ -42,7 +43,7 @@ class Client:
     def __init__(self, session: VideoSession) -> None:
         self.session = session
         self.messages: list[Any] = []
-        self._grown = asyncio.Condition()
+        self._changes = Changes()
         self._sequences: Iterator[int] = count(1)
         session.on_any(self._take)
 
@@ -52,15 +53,10 @@ class Client:
 
     async def hears(self, message_class: type[M], condition: Callable[[M], bool] = lambda _: True) -> M:
         """The first message of a kind of which this holds; waits for it."""
-        found: list[M] = []
-
-        def there() -> bool:
-            found[:] = filter(condition, self.told(message_class))
-            return bool(found)
-
-        async with asyncio.timeout(30), self._grown:
-            await self._grown.wait_for(there)
-        return found[0]
+        async with asyncio.timeout(30):
+            while (found := next(filter(condition, self.told(message_class)), None)) is None:
+                await self._changes.after(self._changes.version)
+        return found
 
     async def shows(self, data: bytes, trigger: Trigger = Trigger.TIMER, **fields: Any) -> int:
         """Send a frame, as a connection hands it on. Returns its sequence."""
@@ -77,10 +73,9 @@ class Client:
 
         self.session.on(CaptureFrame, answer)
 
-    async def _take(self, message: Any) -> None:
+    def _take(self, message: Any) -> None:
         self.messages.append(message)
-        async with self._grown:
-            self._grown.notify_all()
+        self._changes.tell()
 
 
 @asynccontextmanager

@@ -93,7 +93,8 @@ async def _describe(context: FrameContext, eyes: Eyes) -> None:
 
 def _run(stack: contextlib.AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
     """Run in the background until the stack closes."""
-    task = asyncio.create_task(_logged(work))
+    task = asyncio.create_task(work)
+    task.add_done_callback(_log_failure)
 
     async def stop() -> None:
         task.cancel()
@@ -102,11 +103,9 @@ def _run(stack: contextlib.AsyncExitStack, work: Coroutine[Any, Any, None]) -> N
     stack.push_async_callback(_bounded, stop)
 
 
-async def _logged(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except Exception:
-        log.exception("session_part_failed")
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("session_part_failed", exc_info=error)
 
 
 async def _bounded(close: Callable[[], Awaitable[None]]) -> None:

@@ -45,6 +45,7 @@ class Picture(NamedTuple):
         content_type: Of ``data``.
         width: Pixels, of ``data``.
         height: Pixels, of ``data``.
+        size: Width and height in pixels, as it came.
         hash: Of the bytes as they came.
         thumbnail: What scenes are judged by.
     """
@@ -53,6 +54,7 @@ class Picture(NamedTuple):
     content_type: str
     width: int
     height: int
+    size: tuple[int, int]
     hash: str
     thumbnail: Thumbnail
 
@@ -88,14 +90,13 @@ def _examine(data: bytes, last: Picture | None) -> Picture:
     header = imaging.check(data)
     # A JPEG comes out at an eighth of its size; that is all that a thumbnail needs.
     small = thumbnail(YUV.of(imaging.decode(data, min_width=COLUMNS, min_height=ROWS)))
-    if len(data) <= MAX_PUBLISHED:
-        return Picture(data, header.content_type, header.width, header.height, hash, small)
-    return _smaller(data, hash, small)
+    picture = Picture(data, header.content_type, *header[1:], header[1:], hash, small)
+    return picture if len(data) <= MAX_PUBLISHED else _smaller(picture)
 
 
-def _smaller(data: bytes, hash: str, small: Thumbnail) -> Picture:
+def _smaller(picture: Picture) -> Picture:
     """The picture as a JPEG that the bus takes."""
-    pixels = imaging.decode(data, min_width=MAX_SIDE, min_height=MAX_SIDE)
+    pixels = imaging.decode(picture.data, min_width=MAX_SIDE, min_height=MAX_SIDE)
     side = MAX_SIDE
     while True:
         height, width = pixels.shape[:2]
@@ -104,5 +105,5 @@ def _smaller(data: bytes, hash: str, small: Thumbnail) -> Picture:
         fitted = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         encoded: bytes = simplejpeg.encode_jpeg(fitted, quality=JPEG_QUALITY)
         if len(encoded) <= MAX_PUBLISHED:
-            return Picture(encoded, "image/jpeg", *size, hash, small)
+            return picture._replace(data=encoded, content_type="image/jpeg", width=size[0], height=size[1])
         side //= 2

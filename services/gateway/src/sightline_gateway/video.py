@@ -152,7 +152,7 @@ class Video:
                 timestamp=frame.timestamp or now,
                 trigger_reason=frame.trigger_reason,
                 size=size,
-                dimensions=Dimensions(width=picture.width, height=picture.height),
+                dimensions=Dimensions(width=picture.size[0], height=picture.size[1]),
                 frame_hash=picture.hash,
                 duplicate=is_same,
             )
