@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 from livekit.plugins import openai
@@ -44,6 +46,16 @@ async def test_recordings_arrive_as_one_channel_at_sixteen_kilohertz(
     wav = request["file"]
     assert int.from_bytes(wav[22:24], "little") == 1
     assert int.from_bytes(wav[24:28], "little") == 16_000
+
+
+async def test_what_was_said_first_is_understood_first(stt: openai.STT, voice: VoiceServer) -> None:
+    hearing, long = Hearing(stt), np.pad(spoken(WEATHER), (0, 20 * RATE))
+    voice.latency = 0.05
+    heard = await asyncio.gather(
+        hearing.transcribe(recorded(long, "mp3")), hearing.transcribe(to_wav(spoken(WHAT)))
+    )
+    assert [each.text for each in heard] == voice.transcripts == [WEATHER, WHAT]
+    assert voice.peak == 1
 
 
 async def test_damage_within_a_recording_is_passed_over(stt: openai.STT) -> None:

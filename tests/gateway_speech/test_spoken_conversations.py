@@ -123,9 +123,23 @@ async def test_a_recording_interrupts_the_reply_in_progress(
         second = await client.say(recorded(spoken(QUESTION), "ogg"))
         assert (await first).interrupted
         assert (second.heard, second.text) == (QUESTION, SHORT)
+        assert (await client.until(SpeechInterrupted)).reason == "user_speaking"
         types = types_of(client)
         assert types.index("speech_interrupted") < types.index("transcription_result")
         assert types.count("speech_stream_end") == 1
+
+
+async def test_what_the_user_types_tells_why_the_speech_ends(
+    bus: Bus, voice: VoiceServer, models: Models
+) -> None:
+    voice.answer = LONG
+    async with gateway(bus, voice, models) as url, GatewayClient(url, audio=True) as client:
+        first = asyncio.create_task(client.ask("What do you see?"))
+        await client.until(AudioChunk)
+        voice.answer = SHORT
+        assert (await client.ask("And now?")).text == SHORT
+        assert (await first).interrupted
+        assert (await client.until(SpeechInterrupted)).reason == "user_speaking"
 
 
 async def test_a_client_that_cannot_hear_is_answered_in_text_only(

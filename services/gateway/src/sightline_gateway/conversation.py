@@ -20,6 +20,9 @@ from sightline_gateway.turns import Turns
 
 CLOSE_SECONDS = 5.0
 
+NEW_TURN = "user_speaking"
+"""Why a reply is interrupted by what the user says next, in the VideoAgent's words."""
+
 
 class Conversation:
     """From ``start`` to ``aclose``.
@@ -64,6 +67,7 @@ class Conversation:
 
     async def say(self, words: str, began: Callable[[], None], skipped: Callable[[], None]) -> str:
         """A turn; see ``Turns.run``."""
+        self.interrupt(NEW_TURN)
         return await self._turns.run(words, began, skipped)
 
     def interrupt(self, reason: str) -> None:

@@ -36,7 +36,7 @@ class Heard:
 
 
 class Hearing:
-    """Understands recordings.
+    """Understands recordings, one after another: what was said first is understood first.
 
     Args:
         model: Any speech-to-text of livekit-agents that takes whole recordings; the caller closes it. None
@@ -49,6 +49,7 @@ class Hearing:
         self, model: stt.STT[Any] | None, *, max_bytes: int = 10 * MIB, max_seconds: float = 120.0
     ) -> None:
         self._model, self._max_bytes, self._max_seconds = model, max_bytes, max_seconds
+        self._one_at_a_time = asyncio.Lock()
 
     async def transcribe(self, data: bytes, format: str = "unknown", sample_rate: int | None = None) -> Heard:
         """The words of one recording: WebM, Ogg, MP3, MP4, WAV, FLAC, AAC; or raw, ``pcm16``.
@@ -65,8 +66,9 @@ class Hearing:
         if len(data) > self._max_bytes:
             size, most = f"{len(data) / MIB:.1f} MB", f"{self._max_bytes / MIB:.1f} MB"
             raise AudioError("audio_too_large", f"Audio too large ({size}). Maximum allowed: {most}")
-        sound = await asyncio.to_thread(_sound, data, format, sample_rate, self._max_seconds)
-        heard = await self._recognize(model, sound)
+        async with self._one_at_a_time:
+            sound = await asyncio.to_thread(_sound, data, format, sample_rate, self._max_seconds)
+            heard = await self._recognize(model, sound)
         if not heard.text:
             raise AudioError("audio_invalid", "No words were understood in this recording.")
         return heard

@@ -19,6 +19,7 @@ from sightline_agent import VisionAgent
 from sightline_gateway.agent import GatewayAgent
 from sightline_gateway.config import changed, configured
 from sightline_gateway.context import FrameContext, FrameEntry
+from sightline_gateway.conversation import NEW_TURN
 from sightline_gateway.errors import AudioError
 from sightline_gateway.events import Disconnected, Emitter
 from sightline_gateway.models import Models
@@ -180,7 +181,7 @@ class VideoSession(Emitter):
             sample_rate: Hz, of ``pcm16``.
         """
         parts = await self._started()
-        parts.conversation.interrupt("new_turn")
+        parts.conversation.interrupt(NEW_TURN)
         try:
             heard = await parts.hearing.transcribe(data, format, sample_rate)
         except AudioError as error:
