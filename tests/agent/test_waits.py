@@ -13,7 +13,7 @@ from livekit import api, rtc
 from sightline import subjects
 from sightline.bus import Bus
 from sightline.messages import CaptureReply, CaptureRequest, FrameInfo, Track, TurnRecord
-from sightline_agent.captures import GIVEN_UP, Captures
+from sightline_agent.captures import GIVEN_UP, NEW, Captures
 from support.agents import completions, users_words
 from support.livekit_publisher import Publisher, participant_token
 from support.livekit_server import LiveKitServer
@@ -163,3 +163,17 @@ def test_what_does_not_come_for_long_is_given_up() -> None:
 
 def test_a_record_without_a_wait_says_so() -> None:
     assert (TurnRecord(room="demo").wait, TurnRecord(room="demo").waited) == ("none", 0.0)
+
+
+def test_a_capture_is_new_for_a_moment_and_has_been_taken_once_it_has_frames() -> None:
+    captures = Captures()
+    assert not captures.is_new("alice", after(0))
+    captures.ask("alice", after(0))
+    assert captures.is_new("alice", after(NEW))
+    assert not captures.is_new("alice", after(NEW + 0.1))
+    assert not captures.taken("alice")
+    captures.answer("alice", ())
+    assert not captures.taken("alice")
+    captures.answer("alice", [frame(1)])
+    assert captures.taken("alice")
+    assert not captures.taken("bob")

@@ -1,4 +1,4 @@
-"""The frames that were asked for as somebody began to speak, until what they show is known."""
+"""The frames that were asked for as somebody began to speak, or typed, until what they show is known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from sightline.messages import FrameInfo
 
 GIVEN_UP = 5.0
 """Seconds after which nobody waits for what a frame shows any more."""
+
+NEW = 1.0
+"""Seconds."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,16 @@ class Captures:
         capture = self._newest.get(participant)
         if capture is not None:
             capture.frames = tuple(frames)
+
+    def is_new(self, participant: str, now: datetime) -> bool:
+        """Whether the newest capture was asked for just now: another one would show the same."""
+        capture = self._newest.get(participant)
+        return capture is not None and (now - capture.asked_at).total_seconds() <= NEW
+
+    def taken(self, participant: str) -> bool:
+        """Whether the newest capture has frames."""
+        capture = self._newest.get(participant)
+        return capture is not None and bool(capture.frames)
 
     def in_flight(self, participant: str, now: datetime, is_known: Callable[[FrameInfo], bool]) -> bool:
         """Whether it will be known in a moment what such a frame shows."""

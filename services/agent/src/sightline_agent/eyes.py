@@ -122,6 +122,14 @@ class Eyes:
 
         return self._captures.in_flight(participant, self.now(), is_known)
 
+    def just_looked(self, participant: str) -> bool:
+        """Whether ``look`` was called for somebody a moment ago."""
+        return self._captures.is_new(participant, self.now())
+
+    def captured(self, participant: str) -> bool:
+        """Whether the newest ``look`` at somebody was answered with frames."""
+        return self._captures.taken(participant)
+
     async def fetch_images(self, timeout: float) -> None:
         """Get the newest images of what is in view, where images are not followed anyway."""
         if self._follows_images or self._feed is None:

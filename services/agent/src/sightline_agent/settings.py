@@ -56,7 +56,7 @@ class AgentSettings(Settings):
         ge=0,
         le=5,
         description="Seconds that a turn waits, at most, for the caption of the frame that was asked for as "
-        "the user began to speak; 0 never waits.",
+        "the user began to speak, or typed; 0 never waits.",
     )
     max_view_tokens: int = Field(
         4_000,
@@ -94,7 +94,7 @@ class AgentSettings(Settings):
         NOTHING, description="What a turn says when nothing is in view; may be empty."
     )
     capture_on_speech: bool = Field(
-        True, description="Ask for a fresh frame as soon as the user starts to speak."
+        True, description="Ask for a fresh frame as soon as the user starts to speak, or has typed."
     )
     look_seconds: float = Field(
         2.0,

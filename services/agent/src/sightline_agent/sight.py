@@ -10,10 +10,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, FlushSentinel, UserStateChangedEvent, get_job_context
+from livekit.agents import Agent, AgentSession, FlushSentinel, get_job_context
 from livekit.agents.llm import ChatChunk, ChatContext
 from livekit.agents.utils import is_given
 
@@ -21,6 +21,7 @@ from sightline.bus import Bus
 from sightline.log import get_logger
 from sightline.messages import Shown, TurnRecord
 from sightline_agent import acting, metrics, showing
+from sightline_agent.attention import NO_WAIT, Attention
 from sightline_agent.console import room_to_see
 from sightline_agent.conversation import Conversation, Turn
 from sightline_agent.eyes import Eyes
@@ -33,9 +34,6 @@ from sightline_agent.settings import AgentSettings, Mode
 log = get_logger()
 
 Chunk = ChatChunk | str | FlushSentinel
-
-Wait = tuple[Literal["none", "came", "late"], float]
-NO_WAIT: Wait = ("none", 0.0)
 
 FETCH_SECONDS = 0.25
 """For images on a single request, of an agent that is shown none otherwise."""
@@ -81,6 +79,7 @@ class Sight:
         self._on_turn = on_turn
         self._host = host
         self._session: AgentSession[Any] | None = None
+        self._attention: Attention | None = None
         self._captions: CaptionFeed | None = None
         self._replies: RealtimeRecords | None = None
         self._conversation = Conversation(settings.max_images_in_history)
@@ -103,7 +102,9 @@ class Sight:
         if self._room_name:
             self.eyes = Eyes(self._room_name, self.settings, self._bus, "" if self._host else "agent")
             self.eyes.start()
-            session.on("user_state_changed", self._on_user_state)
+            # A host asks its own client for frames, before it lets a typed turn begin.
+            self._attention = Attention(session, self.eyes, self.settings, self._speaker, not self._host)
+            self._attention.open()
             session.on("close", self._on_session_close)
             if self.settings.mode == "realtime":
                 self._captions = caption_feed(session, self, self.settings)
@@ -114,14 +115,16 @@ class Sight:
     async def close(self) -> None:
         """See no more. Bounded; never raises."""
         eyes, self.eyes = self.eyes, None
+        attention, self._attention = self._attention, None
         captions, self._captions = self._captions, None
         replies, self._replies = self._replies, None
         if replies is not None:
             replies.close()
+        if attention is not None:
+            attention.close()
         if captions is not None:
             await captions.close()
         if eyes is not None and self._session is not None:
-            self._session.off("user_state_changed", self._on_user_state)
             self._session.off("close", self._on_session_close)
             await eyes.close()
 
@@ -131,7 +134,7 @@ class Sight:
         """The conversation as the model is sent it, and the clock of this turn.
 
         Waits at most ``caption_wait`` for the caption of the frame that was asked for as the user began to
-        speak.
+        speak, or as the turn that they typed began.
 
         Args:
             chat_ctx: The conversation, which stays as it is.
@@ -145,7 +148,7 @@ class Sight:
         wait, waited = NO_WAIT
         if eyes is not None and not continues:
             turn.mode = showing.chosen() or (choose(turn.words) if choose else self.settings.mode)
-            wait, waited = await self._wait(eyes, turn)
+            wait, waited = await self._attention.wait(turn) if self._attention else NO_WAIT
             self._conversation.keep(turn, await self._look(eyes, turn.mode))
         sent = self._conversation.compose(chat_ctx, turn)
         seen = turn.look or Look("", "")
@@ -165,21 +168,6 @@ class Sight:
             model=_model_name(agent),
         )
         return sent, TurnClock(record, on_call=lambda call: self._called(agent.session, turn, call))
-
-    async def _wait(self, eyes: Eyes, turn: Turn) -> Wait:
-        """Give what is in flight a moment. Returns what came of it, and the seconds it took."""
-        speaker = self._speaker()
-        images, captions = turn.mode in ("images", "both"), turn.mode != "images"
-
-        def awaited() -> bool:
-            return eyes.awaits(speaker, captions, images)
-
-        wanted = turn.mode != "off" and turn.begun_by == "user" and self.settings.caption_wait > 0
-        if not wanted or not awaited():
-            return NO_WAIT
-        began = time.perf_counter()
-        came = await eyes.until(lambda: not awaited(), self.settings.caption_wait)
-        return "came" if came else "late", time.perf_counter() - began
 
     async def _look(self, eyes: Eyes, mode: Mode) -> Look:
         if mode in ("images", "both"):
@@ -258,19 +246,12 @@ class Sight:
         except RuntimeError:
             return None
 
-    def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        """As soon as the user speaks: look now, so that the caption is there when the turn ends."""
-        eyes, speaker = self.eyes, self._speaker()
-        if eyes is None or not speaker:
-            return
-        speaking = event.new_state == "speaking"
-        eyes.say(speaker, speaking)
-        if speaking and self.settings.capture_on_speech:
-            eyes.look([speaker], "the user began to speak")
-
     def _on_session_close(self, _: object) -> None:
         # Only where nobody closed it there is still something to close.
         eyes, self.eyes = self.eyes, None
+        attention, self._attention = self._attention, None
+        if attention is not None:
+            attention.close()
         if eyes is not None:
             closing = asyncio.create_task(eyes.close())
             _CLOSING.add(closing)
