@@ -70,6 +70,7 @@ async def open_parts(plan: Plan, stack: contextlib.AsyncExitStack) -> Parts:
     stages = await stack.enter_async_context(running_stages(plan.bus))
     video = Video(plan.track, plan.bus, stages, settings, plan.context, plan.emit)
     stack.push_async_callback(_bounded, video.end)
+    await video.serve()
     _run(stack, video.run())
     agent.see_for(Host(plan.track.participant, plan.context.header), plan.bus, plan.track.room)
     conversation = Conversation(agent, models, settings.speech_format, plan.emit, plan.on_end, plan.look)

@@ -51,11 +51,13 @@ class Video:
         self._last: Picture | None = None
         self._one_at_a_time = asyncio.Lock()
 
+    async def serve(self) -> None:
+        """Answer who asks on the bus for a frame; once it is there, where it is away."""
+        await self._control.add(self._intake.track.participant, self._intake)
+
     async def run(self) -> None:
         """Ask for frames, for ever; cancel to stop."""
-        participant = self._intake.track.participant
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._control.add(participant, self._intake))
             tasks.create_task(self._intake.run())
             tasks.create_task(self.requests.run())
 
