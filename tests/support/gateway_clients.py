@@ -53,7 +53,9 @@ async def gateway(bus: Bus, model: OpenAIServer, **settings: Any) -> AsyncIterat
         )
 
     try:
-        async with GatewayServer(make, GatewaySettings(**{"port": 0, **settings}), sessions) as server:
+        async with GatewayServer(
+            make, GatewaySettings(**{"port": 0, "ping_seconds": 600, **settings}), sessions
+        ) as server:
             yield server
     finally:
         await models.aclose()
