@@ -33,7 +33,8 @@ finally:
 """
     finished = await command_line.python("-c", code)
     assert (finished.code, finished.err) == (0, "")
-    for name in ("demo", "tail", "watch", "capture", "ask", "init", "doctor", "ps", "workers", "run", "chat"):
+    own = ("demo", "demo-web", "tail", "watch", "capture", "ask", "init", "doctor", "ps", "workers", "run")
+    for name in (*own, "chat", "gateway-token"):
         assert f" {name} " in finished.out
 
 

@@ -217,3 +217,21 @@ async def test_without_a_model_the_reply_shows_what_one_would_have_been_sent(
         await expect(reply).to_contain_text("[a picture]")
         await expect(reply).to_contain_text(re.compile("It is mostly (red|blue)"))
         await expect(reply).to_contain_text("What is that?")
+
+
+async def test_a_screen_is_shown_in_the_place_of_the_camera(
+    browser: Browser, nats: Server, model: Storyteller
+) -> None:
+    async with serving(nats, model) as gateway, visiting(browser, gateway.url) as page:
+        await connected(page)
+        camera, screen = (page.get_by_role("button", name=name) for name in ("Camera", "Share screen"))
+        await camera.click()
+        await expect(camera).to_have_attribute("aria-pressed", "true")
+        await expect(page.locator("#shown-size")).to_contain_text("640 × 360")
+        await screen.click()
+        await expect(screen).to_have_attribute("aria-pressed", "true")
+        await expect(camera).to_have_attribute("aria-pressed", "false")
+        # A screen is not as large as this camera's picture.
+        await expect(page.locator("#shown-size")).not_to_contain_text("640 × 360")
+        await screen.click()
+        await expect(page.locator("video")).to_be_hidden()

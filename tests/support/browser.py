@@ -33,17 +33,21 @@ def find_chromium() -> Path:
 
 
 @asynccontextmanager
-async def running_chromium(binary: Path, camera: Path | None) -> AsyncIterator[Browser]:
+async def running_chromium(
+    binary: Path, camera: Path | None, microphone: Path | None = None
+) -> AsyncIterator[Browser]:
     """A browser that grants itself camera, microphone and screen, as if its user always agreed.
 
     Args:
         camera: What its camera shows, over and over (``camera_clip``); None: it has no devices at all.
+        microphone: A WAV file that its microphone hears once, each time it is opened; else it hears beeps.
     """
     devices = [
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={camera}",
         "--auto-accept-this-tab-capture",
+        *([f"--use-file-for-fake-audio-capture={microphone}%noloop"] if microphone else []),
     ]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(

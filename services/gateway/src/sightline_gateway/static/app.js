@@ -92,6 +92,7 @@ on("response_complete", ({ frameContext }) => {
 });
 on("speaking", (detail) => {
   speaking = detail.speaking;
+  $("speaking").hidden = !speaking;
 });
 on("error", ({ code, message, sequence }) => {
   if (sequence !== undefined && (code === "busy" || code === "rate_limited")) return; // A picture; others follow.
@@ -134,26 +135,36 @@ $("stop").addEventListener("click", () => client.interrupt());
 
 // Push to talk: with a finger or the mouse, or with the space bar or Enter while the button has the focus.
 const microphone = new Microphone();
-let talking = false;
+let talkingSince = 0;
+let ticking = 0;
 
 async function talk() {
-  if (talking || $("talk").disabled) return;
-  talking = true;
+  if (talkingSince || $("talk").disabled) return;
+  talkingSince = Date.now();
   client.unlockSpeech();
   untell();
   $("talk").setAttribute("aria-pressed", "true");
-  $("talk").textContent = "Listening … let go to send";
+  $("talk").textContent = "Starting …";
   try {
     await microphone.start();
+    if (!talkingSince) return;
+    talkingSince = Date.now();
+    ticking = setInterval(tellTalking, 1000);
+    tellTalking();
   } catch (error) {
     await endTalk();
     tell(refusal("The microphone", error));
   }
 }
 
+function tellTalking() {
+  $("talk").textContent = `Listening, ${Math.round((Date.now() - talkingSince) / 1000)} s: let go to send`;
+}
+
 async function endTalk() {
-  if (!talking) return;
-  talking = false;
+  if (!talkingSince) return;
+  talkingSince = 0;
+  clearInterval(ticking);
   $("talk").setAttribute("aria-pressed", "false");
   $("talk").textContent = "Hold to talk";
   const recording = await microphone.stop();

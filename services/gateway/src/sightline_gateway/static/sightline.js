@@ -30,7 +30,6 @@ const PATIENCE = 3000; // Milliseconds that pictures which nobody asked for wait
 const FIRST_RETRY = 500;
 const LONGEST_RETRY = 10_000;
 const POLICY_VIOLATION = 1008; // The gateway does not want this client: trying again would not help.
-const NORMAL = 1000;
 
 export class SightlineClient extends EventTarget {
   #socket = null;
@@ -195,8 +194,7 @@ export class SightlineClient extends EventTarget {
     socket.onmessage = ({ data }) => {
       const message = typeof data === "string" ? JSON.parse(data) : unpacked(data);
       if (message.type === "session_init") {
-        if (greeted) this.#begin(message);
-        else this.#announce(); // Its answer is the session that this client asks for.
+        greeted ? this.#begin(message) : this.#announce(); // The answer is the session that was asked for.
         greeted = true;
       }
       this.#take(message);
@@ -221,6 +219,7 @@ export class SightlineClient extends EventTarget {
     if (this.#ready) return; // The answer to new capabilities.
     this.#ready = true;
     this.#attempts = 0;
+    this.#acknowledged = this.#sequence; // What was on its way is lost.
     if (isAnother) this.#lastHash = undefined;
     this.#camera?.again();
     this.#emit("status", { status: "open", session });
@@ -257,8 +256,8 @@ export class SightlineClient extends EventTarget {
     this.#player.stop();
     if (!this.#wanted) return;
     const why = this.#refusal || reason || (hadSession ? "the connection was lost" : "the gateway does not answer");
-    const isSessionGone = this.#refusal && !this.#session;
-    code === POLICY_VIOLATION && !isSessionGone ? this.#stop("refused", why) : this.#retry(why);
+    const isFinal = code === POLICY_VIOLATION && !(this.#refusal && !this.#session); // Its session may be gone.
+    isFinal ? this.#stop("refused", why) : this.#retry(why);
   }
 
   #retry(reason) {
@@ -273,7 +272,7 @@ export class SightlineClient extends EventTarget {
     this.#connecting = null;
     clearTimeout(this.#timer);
     this.#timer = 0;
-    this.#socket?.close(NORMAL);
+    this.#socket?.close(1000);
     this.#emit("status", { status, reason });
   }
 
