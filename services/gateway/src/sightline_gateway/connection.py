@@ -51,18 +51,19 @@ class Connection:
 
     async def run(self) -> int | None:
         """Serve the client until one of both sides has had enough. Returns the code of the close frame."""
-        tasks = [asyncio.create_task(self._judged(each)) for each in (self._read(), self._outbox.run())]
+        reading = asyncio.create_task(self._judged(self._read()))
+        sending = asyncio.create_task(self._judged(self._outbox.run()))
         try:
             closing = await self._verdict
+            await _cancelled(reading)
             if closing.error is not None:
                 metrics.told(closing.error, None)
                 self.send(closing.error)
             # What was said before the end comes first.
             await self._outbox.flush()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancelled(reading)
+            await _cancelled(sending)
             if self._desk is not None and self._desk.seat is not None:
                 self._gateway.registry.leave(self._desk.seat, self, for_good=self._said_goodbye)
         return await self._close(closing)
@@ -167,3 +168,8 @@ class Connection:
             self._socket.abort()
             return closing.code
         return WSCloseCode.ABNORMAL_CLOSURE if self._dropped else self._socket.close_code
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

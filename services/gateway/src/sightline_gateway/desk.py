@@ -119,11 +119,8 @@ class Desk:
             )
         if self._grant is not None and wanted != self._grant.session_id:
             raise broken_rule("session_unknown", "the token is for another session than client_ready names")
-        if wanted != self._session_id:
-            self._session_id, self._key = wanted, message.resume_key or ""
-        elif message.resume_key and self.seat is None:
-            self._key = message.resume_key
-        seat, resumed = await self._seated()
+        self._session_id = wanted
+        seat, resumed = await self._seated(message.resume_key or "")
         self._client.send(self.hello(resumed))
         seat.session.client_ready(message.capabilities)
 
@@ -144,9 +141,8 @@ class Desk:
             return
         for passed_over in seat.frames.put(message, data):
             metrics.FRAMES.labels(passed_over.trigger_reason, "passed_over").inc()
-            if self._flow.tell("busy"):
-                text = f"frame {passed_over.sequence} was passed over for a newer one: await frame_ack"
-                self._answer(Error(code="busy", message=text, sequence=passed_over.sequence))
+            text = f"frame {passed_over.sequence} was passed over for a newer one: await frame_ack"
+            self._answer(Error(code="busy", message=text, sequence=passed_over.sequence))
 
     async def _transcript(self, message: Transcript, _data: bytes) -> None:
         if not message.text.strip():
@@ -169,7 +165,7 @@ class Desk:
         if self.seat is not None:
             self.seat.session.interrupt(message.reason)
 
-    async def _seated(self) -> tuple[Seat, bool]:
+    async def _seated(self, key: str = "") -> tuple[Seat, bool]:
         if self.seat is not None:
             return self.seat, False
         grant = self._grant
@@ -177,7 +173,8 @@ class Desk:
             self._session_id,
             grant.participant if grant else PARTICIPANT,
             self._address,
-            key=self._key,
+            own_key=self._key,
+            key=key,
             proven=grant is not None,
         )
         try:
@@ -208,7 +205,7 @@ class Desk:
         )
         if not flow.refused(size):
             raise broken_rule("rate_limited", message)
-        if flow.tell("rate_limited"):
+        if flow.tell():
             self._answer(Error(code="rate_limited", message=message, sequence=sequence))
 
     def _answer(self, error: Error) -> None:

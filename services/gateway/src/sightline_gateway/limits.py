@@ -9,7 +9,6 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
-from typing import Literal
 
 from sightline_gateway.settings import GatewaySettings
 
@@ -77,7 +76,7 @@ class Flow:
         self._patience = Bucket(fps, PATIENCE, clock)
         self._excess = Bucket(volume, volume * BYTES_SECONDS, clock)
         self._offences = Bucket(0.1, OFFENCES, clock)
-        self._told = {code: Bucket(1, 1, clock) for code in ("rate_limited", "busy")}
+        self._told = Bucket(1, 1, clock)
         self.frames_per_second, self.bytes_per_second = fps, volume
 
     def message(self, size: int) -> bool:
@@ -96,9 +95,9 @@ class Flow:
         """Count a message that makes no sense. Returns False when it is enough."""
         return self._offences.take()
 
-    def tell(self, code: Literal["rate_limited", "busy"]) -> bool:
-        """Whether to tell the client that it is too fast: at most once a second of each kind."""
-        return self._told[code].take()
+    def tell(self) -> bool:
+        """Whether to tell the client that it is too fast: at most once a second."""
+        return self._told.take()
 
 
 class Admission:

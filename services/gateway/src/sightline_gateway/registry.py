@@ -34,13 +34,15 @@ class Claim:
     """Which session a client wants, and what it has to show for it.
 
     Attributes:
-        key: As the session's ``session_init`` gave it.
+        own_key: The resume key of the session, if it is a new one.
+        key: What the client shows to take one up again.
         proven: A token allows this session.
     """
 
     session_id: str
     participant: str
     address: str
+    own_key: str
     key: str = ""
     proven: bool = False
 
@@ -118,7 +120,7 @@ class Registry:
     def _add(self, claim: Claim, flow: Flow) -> Seat:
         self._make_room(group_of(claim.address))
         session = self._make(claim.session_id, claim.participant)
-        seat = Seat(session, claim.key or offered()[1], claim.participant, group_of(claim.address), flow)
+        seat = Seat(session, claim.own_key, claim.participant, group_of(claim.address), flow)
         self._seats[claim.session_id] = seat
         metrics.SESSIONS.set(len(self._seats))
         return seat
