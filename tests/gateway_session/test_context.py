@@ -119,5 +119,5 @@ def test_the_header_counts_the_frames_and_tells_when_the_newest_came() -> None:
     assert context.header() == ""
     for sequence in (1, 2, 3):
         context.add(entry(sequence), None)
-        context.latest = START + timedelta(seconds=sequence, milliseconds=7)
+        context.came(sequence, START + timedelta(seconds=sequence, milliseconds=7))
     assert context.header() == "[Visual context: 2 frames captured, latest at 2026-05-01T12:00:03.007Z]"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sightline.messages import FrameInfo, Trigger
 from sightline_agent.context import VisionContext
+from sightline_gateway.protocol import FrameCount
 
 STAGE = "captioner"
 
@@ -38,10 +39,12 @@ class FrameContext:
         limit: How many frames it holds.
 
     Attributes:
-        latest: When the newest picture came, be it the one before it once more; None before the first.
+        sequence: Of the newest picture, new or the same again, as the client counts; 0 before any.
+        latest: When that came; None before any.
     """
 
     def __init__(self, limit: int) -> None:
+        self.sequence = 0
         self.latest: datetime | None = None
         self._frames: deque[tuple[FrameEntry, FrameInfo | None]] = deque(maxlen=limit)
 
@@ -62,12 +65,20 @@ class FrameContext:
         """
         self._frames.append((entry, frame))
 
+    def came(self, sequence: int, at: datetime) -> None:
+        """A picture came, a new one or the one before it once more."""
+        self.sequence, self.latest = sequence, at
+
     def describe(self, known: VisionContext) -> None:
         """Take in what captions say of frames that have no description yet."""
         self._frames = deque(
             ((_described(entry, frame, known), frame) for entry, frame in self._frames),
             maxlen=self._frames.maxlen,
         )
+
+    def count(self) -> FrameCount:
+        """As the client is told it at the end of a reply."""
+        return FrameCount(frame_count=len(self._frames), last_frame_sequence=self.sequence)
 
     def header(self) -> str:
         """``[Visual context: 3 frames captured, latest at 2026-05-01T12:00:00.000Z]``; empty before any."""

@@ -6,6 +6,10 @@ from sightline.errors import SightlineError
 from sightline_gateway.protocol import ErrorCode
 
 
+class ClosedError(SightlineError):
+    """The session is closed."""
+
+
 class AudioError(SightlineError):
     """A recording cannot be taken, or speech cannot be made.
 

@@ -18,6 +18,8 @@ from sightline_gateway.context import FrameContext
 from sightline_gateway.conversation import Conversation
 from sightline_gateway.hearing import Hearing
 from sightline_gateway.models import Models
+from sightline_gateway.presence import Presence
+from sightline_gateway.protocol import Config
 from sightline_gateway.settings import SessionSettings
 from sightline_gateway.stages import running_stages
 from sightline_gateway.video import Video
@@ -58,6 +60,12 @@ class Parts:
     video: Video
     conversation: Conversation
     hearing: Hearing
+
+    def attend(self, presence: Presence, config: Config) -> None:
+        """What the client is asked for by time, and whether it is spoken to."""
+        self.video.requests.every(config.timer_interval)
+        self.video.requests.activate(presence.has_video)
+        self.conversation.speak(presence.hears and config.speech)
 
 
 async def open_parts(plan: Plan, stack: contextlib.AsyncExitStack) -> Parts:

@@ -13,25 +13,23 @@ from typing import Any, Literal, Self
 
 from sightline.bus import Bus
 from sightline.config import load
-from sightline.errors import SightlineError
 from sightline.messages import Track, Trigger
 from sightline_agent import VisionAgent
 from sightline_gateway.agent import GatewayAgent
 from sightline_gateway.config import changed, configured
 from sightline_gateway.context import FrameContext, FrameEntry
 from sightline_gateway.conversation import NEW_TURN
-from sightline_gateway.errors import AudioError
+from sightline_gateway.errors import AudioError, ClosedError
 from sightline_gateway.events import Disconnected, Emitter
 from sightline_gateway.models import Models
 from sightline_gateway.parts import Parts, Plan, open_parts
+from sightline_gateway.presence import Presence
 from sightline_gateway.protocol import (
     Capabilities,
-    CaptureFrame,
     ClientReady,
     Config,
     ConfigChanged,
     Error,
-    FrameCount,
     Image,
     ResponseComplete,
     Text,
@@ -43,10 +41,6 @@ from sightline_gateway.speech import synthesize
 
 CAMERA = "camera"
 """The track that a client's frames are on."""
-
-
-class ClosedError(SightlineError):
-    """The session is closed."""
 
 
 class VideoSession(Emitter):
@@ -83,14 +77,12 @@ class VideoSession(Emitter):
     ) -> None:
         super().__init__()
         self.session_id = session_id or f"vs_{secrets.token_urlsafe(16)}"
-        self.current_frame_sequence = 0
         self._bus, self._participant, self._models = bus, participant, models
         self._settings = settings or load(SessionSettings)
         self._agent = agent or GatewayAgent()
         self._config = configured(self._settings)
         self._context = FrameContext(self._settings.max_context_frames)
-        self._capabilities: Capabilities | None = None
-        self._sends_frames = False
+        self._presence = Presence()
         self._parts: Parts | None = None
         self._stack = contextlib.AsyncExitStack()
         self._changing = asyncio.Lock()
@@ -117,6 +109,11 @@ class VideoSession(Emitter):
         return self._context.entries
 
     @property
+    def current_frame_sequence(self) -> int:
+        """Of the newest frame, as its sender counts; 0 before the first."""
+        return self._context.sequence
+
+    @property
     def has_visual_context(self) -> bool:
         """Whether there was a frame."""
         return bool(self._context.entries)
@@ -128,9 +125,9 @@ class VideoSession(Emitter):
             data: The encoded picture. Empty: it still is the one whose hash ``previous_frame_ref`` has.
         """
         parts = await self._started()
-        self._sends_frames = True
-        self._activate(parts)
-        await self._take(parts, frame, data)
+        self._presence.sends_frames = True
+        self._attend()
+        await parts.video.take(frame, data)
 
     async def send_frame(
         self,
@@ -157,7 +154,7 @@ class VideoSession(Emitter):
             trigger_reason=trigger if self.has_visual_context else Trigger.INITIAL,
             image=Image(format=format, width=width or 1, height=height or 1),
         )
-        taken = await self._take(parts, frame, data)
+        taken = await parts.video.take(frame, data)
         return await self.send_text(query) if query and taken else ""
 
     async def send_text(self, text: str) -> str:
@@ -193,7 +190,7 @@ class VideoSession(Emitter):
     async def transcribe_audio(
         self, data: bytes, format: str = "unknown", sample_rate: int | None = None
     ) -> str:
-        """The words of one whole recording, without a turn. Arguments as of ``send_audio``.
+        """The words of one recording, without a turn; see ``send_audio``.
 
         Raises:
             AudioError: It cannot be understood; ``code`` and message tell why.
@@ -210,18 +207,15 @@ class VideoSession(Emitter):
         return await synthesize(models.tts, text, self._settings.speech_format)
 
     def request_frame_capture(self, reason: Trigger) -> None:
-        """Ask the client for a frame."""
+        """Ask the client for a frame, once the session has begun."""
         if self._parts is not None:
             self._parts.video.requests.ask(reason)
-        else:
-            self.emit(CaptureFrame(reason=reason, timestamp=int(self._bus.now().timestamp() * 1000)))
 
     def client_ready(self, capabilities: Capabilities) -> None:
         """A client is there, and can do this. Called again for one that comes back."""
-        self._capabilities = capabilities
+        self._presence.capabilities = capabilities
         self.emit(ClientReady(capabilities=capabilities))
-        if self._parts is not None:
-            self._activate(self._parts)
+        self._attend()
         if capabilities.video and not self.has_visual_context:
             self.request_frame_capture(Trigger.INITIAL)
 
@@ -238,16 +232,14 @@ class VideoSession(Emitter):
         """
         self._config = changed(self._config, changes)
         self._context.resize(self._config.max_context_frames)
-        if self._parts is not None:
-            self._activate(self._parts)
+        self._attend()
         self.emit(ConfigChanged(config=self._config))
         return self._config
 
     def disconnected(self) -> None:
         """The client went away. It is asked for nothing, and answered no more, until it comes back."""
-        self._capabilities, self._sends_frames = None, False
-        if self._parts is not None:
-            self._activate(self._parts)
+        self._presence = Presence()
+        self._attend()
         self.interrupt("disconnected")
         self.emit(Disconnected())
 
@@ -267,7 +259,7 @@ class VideoSession(Emitter):
             if self._parts is None:
                 async with contextlib.AsyncExitStack() as stack:
                     self._parts = await open_parts(self._plan(), stack)
-                    self._activate(self._parts)
+                    self._attend()
                     self._stack = stack.pop_all()
         return self._parts
 
@@ -284,34 +276,19 @@ class VideoSession(Emitter):
             look=self._look,
         )
 
-    async def _take(self, parts: Parts, frame: VideoFrame, data: bytes) -> bool:
-        taken = await parts.video.take(frame, data)
-        if taken:
-            self.current_frame_sequence = frame.sequence
-        return taken
-
-    def _activate(self, parts: Parts) -> None:
-        """Whoever the client is now: what it is asked for, and whether it is spoken to."""
-        capabilities = self._capabilities
-        has_video = capabilities.video if capabilities is not None else self._sends_frames
-        parts.video.requests.every(self._config.timer_interval)
-        parts.video.requests.activate(has_video)
-        hears = capabilities is not None and capabilities.audio
-        parts.conversation.speak(hears and self._config.speech)
+    def _attend(self) -> None:
+        if self._parts is not None:
+            self._parts.attend(self._presence, self._config)
 
     async def _look(self) -> None:
         """What a turn waits for."""
         if self._parts is not None:
-            asks = self._capabilities is None or self._capabilities.video
             images = self._agent.vision.mode in ("images", "both")
-            await self._parts.video.look(self._agent.eyes, asks, images)
+            await self._parts.video.look(self._agent.eyes, self._presence.may_have_video, images)
 
     def _over(self, text: str, interrupted: bool) -> None:
-        count = FrameCount(
-            frame_count=len(self.frame_context), last_frame_sequence=self.current_frame_sequence
+        count = self._context.count()
+        end = ResponseComplete(
+            text=text, session_id=self.session_id, frame_context=count, interrupted=interrupted
         )
-        self.emit(
-            ResponseComplete(
-                text=text, session_id=self.session_id, frame_context=count, interrupted=interrupted
-            )
-        )
+        self.emit(end)

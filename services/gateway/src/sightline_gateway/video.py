@@ -140,7 +140,7 @@ class Video:
 
     def _remember(self, frame: VideoFrame, picture: Picture, is_same: bool, published: Published) -> None:
         now = self._bus.now()
-        self._context.latest = now
+        self._context.came(frame.sequence, now)
         if is_same and self._context.entries:
             return
         entry = FrameEntry(frame.sequence, _milliseconds(now), frame.trigger_reason, picture.hash)
