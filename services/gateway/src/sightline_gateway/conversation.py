@@ -16,6 +16,7 @@ from sightline_gateway.models import Apart, ApartVoice, Models
 from sightline_gateway.replies import Replies
 from sightline_gateway.settings import SpeechFormat
 from sightline_gateway.speaking import SpokenOutput
+from sightline_gateway.tool_events import ToolEvents
 from sightline_gateway.turns import Turns
 
 CLOSE_SECONDS = 5.0
@@ -57,6 +58,7 @@ class Conversation:
         )
         replies = Replies(emit, on_end)
         replies.attach(self._session)
+        ToolEvents(emit).attach(self._session)
         self._turns = Turns(self._session, replies, look)
 
     async def start(self) -> None:
