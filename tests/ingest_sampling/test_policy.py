@@ -192,3 +192,55 @@ def test_what_is_due_now_is_decided_now() -> None:
     for view in View:
         due = track.policy.due(track.history, Look(0.1, view), FAST)
         assert due == {View.STILL: 3.0, View.CHANGED: 3.0, View.NEW: 0.5}[view]
+
+
+class Pushed(Track):
+    """A track whose source says when a picture is a frame, and why."""
+
+    def push(self, now: float, view: View, trigger: Trigger = Trigger.TIMER) -> Sample:
+        view = View.NEW if self.history.last is None else view
+        look = Look(now, view)
+        sample = self.policy.take(self.history, look, self.wants, trigger)
+        self.sequence += 1
+        self.history = self.history.after(look, sample, self.sequence, self.wants, sample.stages)
+        return sample
+
+    def owed(self) -> dict[str, float]:
+        return self.policy.owed(self.history, self.wants)
+
+
+def test_a_source_of_its_own_mind_has_each_picture_published_with_its_own_trigger() -> None:
+    track = Pushed()
+    track.push(0.0, View.NEW, Trigger.INITIAL)
+    still = track.push(0.01, View.STILL, Trigger.SCENE_CHANGE)
+    assert still == Sample(Trigger.SCENE_CHANGE, frozenset(), unchanged_since=1)
+
+
+def test_a_stage_gets_no_more_tickets_than_it_wants_and_is_owed_the_one_it_missed() -> None:
+    track = Pushed()
+    track.push(0.0, View.NEW)
+    assert track.owed() == {}
+    assert track.push(0.2, View.NEW).stages == frozenset()
+    [(stage, at)] = track.owed().items()
+    assert (stage, at) == ("captioner", 1 / StageWants().max_fps)
+    track.history = track.history.ticketed(["captioner"], at)
+    assert track.owed() == {}
+
+
+def test_a_stage_that_came_later_is_owed_a_ticket_at_once_and_none_before_any_frame() -> None:
+    track = Pushed({})
+    assert track.owed() == {}
+    track.push(0.0, View.NEW)
+    track.wants = ONE
+    assert track.owed() == {"captioner": float("-inf")}
+    # The same scene again is no reason to wait.
+    assert track.push(0.1, View.STILL).stages == {"captioner"}
+    assert track.owed() == {}
+
+
+def test_a_stage_is_owed_nothing_of_scenes_that_it_does_not_want() -> None:
+    only_requests = {"captioner": StageWants(triggers=frozenset({Trigger.USER_REQUEST}))}
+    track = Pushed(only_requests)
+    track.push(0.0, View.NEW, Trigger.INITIAL)
+    track.push(1.0, View.NEW, Trigger.TIMER)
+    assert track.owed() == {}
