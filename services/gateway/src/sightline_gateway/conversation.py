@@ -13,6 +13,7 @@ from livekit.agents import NOT_GIVEN, AgentSession
 from sightline_agent import VisionAgent
 from sightline_agent.models import connect_options
 from sightline_gateway.models import Apart, ApartVoice, Models
+from sightline_gateway.protocol import Error
 from sightline_gateway.replies import Replies
 from sightline_gateway.settings import SpeechFormat
 from sightline_gateway.speaking import SpokenOutput
@@ -23,6 +24,8 @@ CLOSE_SECONDS = 5.0
 
 NEW_TURN = "user_speaking"
 """Why a reply is interrupted by what the user says next, in the VideoAgent's words."""
+
+SILENT = "The reply could not be spoken: the speech model failed. Its text was sent."
 
 
 class Conversation:
@@ -46,7 +49,8 @@ class Conversation:
         on_end: Callable[[str, bool], None],
         look: Callable[[], Awaitable[None]],
     ) -> None:
-        self._agent = agent
+        self._agent, self._emit, self._on_end = agent, emit, on_end
+        self._spoken = False
         self._voice = SpokenOutput(emit, speech_format) if models.tts is not None else None
         self._session: AgentSession[None] = AgentSession(
             llm=Apart(models.llm),
@@ -56,7 +60,9 @@ class Conversation:
             # A model that is away for a while ends a turn, not the conversation.
             conn_options=replace(connect_options(agent.vision), max_unrecoverable_errors=1_000),
         )
-        replies = Replies(emit, on_end)
+        if self._voice is not None:
+            self._voice.on("playback_started", self._heard)
+        replies = Replies(emit, self._over)
         replies.attach(self._session)
         ToolEvents(emit).attach(self._session)
         self._turns = Turns(self._session, replies, look)
@@ -82,6 +88,17 @@ class Conversation:
         """Whether replies, from the next one on, are spoken; where there is a voice."""
         if self._voice is not None:
             self._session.output.set_audio_enabled(speaks)
+
+    def _heard(self, _: object) -> None:
+        self._spoken = True
+
+    def _over(self, text: str, interrupted: bool) -> None:
+        """A reply is over. A voice that failed left the text; whoever listens is told why it is silent."""
+        spoken, self._spoken = self._spoken, False
+        self._on_end(text, interrupted)
+        was_to_speak = self._voice is not None and self._session.output.audio_enabled
+        if was_to_speak and text and not spoken and not interrupted:
+            self._emit(Error(code="speech_unavailable", message=SILENT))
 
     async def aclose(self) -> None:
         """End all of it. Bounded; never raises."""
