@@ -10,7 +10,7 @@ import pytest
 
 from sightline.bus import Bus
 from sightline_gateway.limits import FAILURES
-from support.gateway_clients import SECRET, bearer, connected, gateway, reset
+from support.gateway_clients import SECONDS, SECRET, bearer, connected, gateway, reset
 from support.model_servers import OpenAIServer
 
 HERE = {"X-Forwarded-For": "203.0.113.7"}
@@ -167,3 +167,17 @@ async def test_nothing_else_is_served(path: str, bus: Bus, model: OpenAIServer) 
         await writer.wait_closed()
         assert answer.split()[1] in ("403", "404")
         assert "Content-Security-Policy" in answer
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+async def test_a_connection_that_asks_for_nothing_is_closed(
+    beginning: bytes, bus: Bus, model: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline_gateway.server.HTTP_SECONDS", 0.2)
+    async with gateway(bus, model) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(beginning)
+        async with asyncio.timeout(SECONDS):
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()

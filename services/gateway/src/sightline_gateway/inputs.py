@@ -39,6 +39,9 @@ class Frames:
 
     def put(self, frame: VideoFrame, data: bytes) -> list[VideoFrame]:
         """Add a picture. Returns those that are passed over for it."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(frame, data))
+            return []
         asked = frame.trigger_reason is Trigger.USER_REQUEST
         kept: list[tuple[VideoFrame, bytes]] = []
         passed_over: list[tuple[VideoFrame, bytes]] = []
@@ -46,8 +49,6 @@ class Frames:
             stays = each[0].trigger_reason is Trigger.USER_REQUEST and not asked
             (kept if stays else passed_over).append(each)
         self._waiting = [*kept, (frame, data)]
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
         return [each[0] for each in passed_over]
 
     async def aclose(self) -> None:
@@ -57,12 +58,14 @@ class Frames:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self) -> None:
+    async def _run(self, frame: VideoFrame, data: bytes) -> None:
         try:
-            while self._waiting:
-                frame, data = self._waiting.pop(0)
+            while True:
                 self.taking = frame.trigger_reason
                 await reported(partial(self._take, frame, data), self._report)
+                if not self._waiting:
+                    return
+                frame, data = self._waiting.pop(0)
         finally:
             self.taking = self._task = None
 

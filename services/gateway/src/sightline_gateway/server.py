@@ -30,6 +30,9 @@ PATH = "/ws"
 SEND_BUFFER = 256 * 1024
 """Bytes that the system keeps for one client on top of ours; by itself it would keep megabytes."""
 
+HTTP_SECONDS = 15.0
+"""That a connection has to send a request, and then the next."""
+
 LATE_SECONDS = 2.0
 """That closing everything may take on top of what replies in progress have."""
 
@@ -82,7 +85,9 @@ class GatewayServer:
         # In a thread, because the files of the page are looked up.
         app = await asyncio.to_thread(self._application)
         # No log of requests: a URL may hold what somebody should not have put there.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=LATE_SECONDS)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=LATE_SECONDS, keepalive_timeout=HTTP_SECONDS
+        )
         await self._runner.setup()
         host, port = self._settings.host, self._settings.port
         try:
