@@ -10,9 +10,9 @@ from sightline import subjects, topology
 from sightline.bus import Bus
 from sightline.config import BusSettings
 from sightline.errors import BusError
-from sightline.messages import Caption
+from sightline.messages import Caption, Frame, FrameInfo, TrackEnded
 from support.nats_server import Server
-from support.sights import ALICE, BOB, caption, frame
+from support.sights import ALICE, BOB, caption, ended, frame
 
 ROOM = subjects.room_captions("demo")
 
@@ -51,6 +51,17 @@ async def test_what_was_stored_before_the_time_that_was_given_is_left_out(bus: B
     newest = await bus.newest(Caption, subjects.caption(ALICE, "captioner"))
     assert newest is not None
     assert await texts(bus, since=newest.at) == ["after"]
+
+
+async def test_frames_can_be_read_without_their_pixels(bus: Bus) -> None:
+    room, pixels = subjects.room_frames("demo"), b"x" * 1000
+    one, over = Frame(**frame(1, bus.now()).model_dump(), data=pixels), ended(2, BOB)
+    await bus.publish(one)
+    await bus.publish(over)
+    stored = bus.stored(topology.FRAMES, room, (FrameInfo, TrackEnded), headers_only=True)
+    assert [received.message async for received in stored] == [one.info, over]
+    whole = bus.stored(topology.FRAMES, room, (Frame, TrackEnded))
+    assert [received.message async for received in whole] == [one, over]
 
 
 async def test_a_reader_that_stops_half_way_leaves_nothing_behind(bus: Bus) -> None:

@@ -10,7 +10,8 @@ import pytest
 from livekit import api
 
 from sightline.bus import Bus
-from sightline.messages import Frame
+from sightline.messages import Frame, Track, TrackEnded
+from support.frames import BLUE, frame, plain
 from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
 from support.nats_server import Server
@@ -34,6 +35,36 @@ async def test_a_killed_replicas_room_is_sampled_by_another(
                 await watch.frame(since=killed_at, track=camera.sid)
                 await frames_later(watch, 2)
     assert_one_publisher(watch)
+
+
+async def test_tracks_that_vanished_while_their_replica_was_dead_are_ended_by_the_next(
+    bus: Bus, nats: Server, livekit: LiveKitServer, room: str
+) -> None:
+    async with stage(bus), Watch(bus, room) as watch, Publisher(livekit, room) as alice:
+        gone, muted, there = await alice.camera(), await alice.camera(), await alice.screen()
+        async with Publisher(livekit, room, "bob") as bob, IngestProcess(nats.url, livekit) as first:
+            left = await bob.camera()
+            await want(bus, room)
+            for track in (gone, muted, there, left):
+                await watch.frame(track=track.sid)
+            first.process.send_signal(signal.SIGKILL)
+            await first.process.wait()
+            await gone.unpublish()
+            muted.mute()
+        # Not of LiveKit: a file that is played as somebody's track in this room, and an uploaded picture.
+        others = [Track(room=room, participant="alice", id=name) for name in ("source", "upload-1")]
+        for other in others:
+            await bus.publish(frame(plain(BLUE), 7, other))
+        dead = len(watch.seen)
+        async with Ingest(bus, livekit):
+            ends = {sid: (await watch.ended(sid)).sequence for sid in (gone.sid, muted.sid, left.sid)}
+            await watch.frame(since=dead, track=there.sid)
+            muted.unmute()
+            again = await watch.frame(since=dead, track=muted.sid)
+    assert sorted(each.track.id for each in watch.seen if isinstance(each, TrackEnded)) == sorted(ends)
+    for sid, end in ends.items():
+        assert end == 1 + max(each.sequence for each in watch.seen[:dead] if each.track.id == sid)
+    assert again.sequence > ends[muted.sid]
 
 
 async def test_a_frozen_replica_that_comes_back_publishes_nothing_more(

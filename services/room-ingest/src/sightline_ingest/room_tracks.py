@@ -15,6 +15,7 @@ from sightline.errors import SightlineError
 from sightline.log import get_logger
 from sightline.messages import Source, Track
 from sightline.sampling.control import Control
+from sightline_ingest.leftovers import Leftovers
 from sightline_ingest.room_settings import RoomSettings
 from sightline_ingest.sampler import TrackSampler
 from sightline_ingest.subscription import Subscription
@@ -40,11 +41,13 @@ class Sampling:
     Attributes:
         sampler: Makes the sampler of a track.
         control: Serves captures and speaking of this room.
+        leftovers: What an earlier replica left on the bus.
         now: The bus's clock.
     """
 
     sampler: Callable[[Track], TrackSampler]
     control: Control
+    leftovers: Leftovers
     now: Callable[[], datetime]
 
 
@@ -77,6 +80,10 @@ class RoomTracks:
 
     def __len__(self) -> int:
         return len(self._running)
+
+    async def end_leftovers(self, participants: Mapping[str, rtc.RemoteParticipant]) -> None:
+        """End what is on the bus and not published, or muted: before the first ``reconcile``. Bounded."""
+        await self._sampling.leftovers.end(self._wanted(participants))
 
     def reconcile(self, participants: Mapping[str, rtc.RemoteParticipant]) -> None:
         """Begin what is published and not sampled, end what is sampled and not published, or muted."""

@@ -21,6 +21,7 @@ from sightline_ingest.all_rooms import AllRooms
 from sightline_ingest.fenced import FencedPublisher
 from sightline_ingest.lease import Lease
 from sightline_ingest.leases import Outcome, RoomLeases
+from sightline_ingest.leftovers import Leftovers
 from sightline_ingest.livekit_server import LiveKitServer
 from sightline_ingest.room import RoomSession
 from sightline_ingest.room_settings import RoomSettings
@@ -96,6 +97,7 @@ class RoomSampler:
         sampling = Sampling(
             sampler=lambda track: TrackSampler(track, publisher, self._stages, settings),
             control=Control(self._bus, room, settings.speaking_hold),
+            leftovers=Leftovers(self._bus, room, publisher),
             now=self._bus.now,
         )
         return await RoomSession(room, self._server, self._settings.rooms, sampling).run()

@@ -66,6 +66,7 @@ class Visit:
         async with joined(room, self._server, self._name, self._settings.join_timeout):
             log.info("room_joined", participants=len(room.remote_participants))
             try:
+                await self._tracks.end_leftovers(room.remote_participants)
                 end = await self._follow(room)
                 over = end is not End.EVICTED
             finally:

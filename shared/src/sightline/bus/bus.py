@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from sightline import topology
 from sightline.bus import queue as work
@@ -32,13 +32,6 @@ M = TypeVar("M", bound=Message)
 Stop = Callable[[], Awaitable[None]]
 Status = Callable[[], dict[str, Any]]
 KEEPER_SECONDS = 1.0
-
-
-class Lag(NamedTuple):
-    """How far a stage is behind: tracks waiting, tracks in progress."""
-
-    waiting: int
-    in_progress: int
 
 
 class Bus:
@@ -246,17 +239,23 @@ class Bus:
         return Feed(self._jetstream, stream.name, subject, tuple(types), headers_only, history, repair).read()
 
     def stored(
-        self, stream: topology.Stream, subject: str, types: Sequence[type[M]], since: datetime | None = None
+        self,
+        stream: topology.Stream,
+        subject: str,
+        types: Sequence[type[M]],
+        since: datetime | None = None,
+        headers_only: bool = False,
     ) -> AsyncGenerator[Received[M], None]:
         """Read what a stream holds now, oldest first; ends there.
 
         Args:
             since: Only what was stored from then on.
+            headers_only: Without payloads, for messages that can be without: ``FrameInfo``, ``TrackEnded``.
 
         Raises:
             BusError: Not all of it could be read.
         """
-        return read_stored(self._jetstream, stream.name, subject, tuple(types), since)
+        return read_stored(self._jetstream, stream.name, subject, tuple(types), since, headers_only)
 
     def queue(self, queue: topology.Queue) -> work.WorkQueue:
         """A puller of a shared work queue; one per slot that works."""
@@ -279,9 +278,9 @@ class Bus:
             raise TopologyError(f"streams exist with other settings: {different}")
         return changes
 
-    async def lag(self, queue: topology.Queue) -> Lag:
+    async def lag(self, queue: topology.Queue) -> work.Lag:
         """Raises BusError: no such queue yet, or no answer."""
-        return Lag(*await work.lag(self._jetstream, queue))
+        return await work.lag(self._jetstream, queue)
 
     async def replicas(self, wait: float = 0.5) -> list[registry.Replica]:
         """The replicas of all stages that answer within ``wait`` seconds."""

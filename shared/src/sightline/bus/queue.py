@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -151,11 +151,18 @@ class WorkQueue:
         self._pause = min(self._pause * 2, 2.0)
 
 
-async def lag(jetstream: JetStream, queue: Queue) -> tuple[int, int]:
-    """Messages of a queue (waiting, in progress).
+class Lag(NamedTuple):
+    """How far a stage is behind: tracks waiting, tracks in progress."""
+
+    waiting: int
+    in_progress: int
+
+
+async def lag(jetstream: JetStream, queue: Queue) -> Lag:
+    """How far who pulls this queue is behind.
 
     Raises:
         BusError: No answer, or no such queue.
     """
     info: dict[str, Any] = await jetstream.api(f"CONSUMER.INFO.{queue.stream}.{queue.name}")
-    return info["num_pending"], info["num_ack_pending"]
+    return Lag(info["num_pending"], info["num_ack_pending"])

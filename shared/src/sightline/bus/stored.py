@@ -27,6 +27,7 @@ async def read_stored(
     subject: str,
     types: tuple[type[Message], ...],
     since: datetime | None = None,
+    headers_only: bool = False,
 ) -> AsyncGenerator[Received[Any], None]:
     """The messages of a subject, oldest first, to the one that is the newest now.
 
@@ -34,6 +35,7 @@ async def read_stored(
 
     Args:
         since: Only what was stored from then on.
+        headers_only: Without payloads.
 
     Raises:
         BusError: Not all of it could be read.
@@ -44,7 +46,9 @@ async def read_stored(
     subscription = await connection.subscribe(inbox or subject, cb=messages.put)
     consumer = ""
     try:
-        created = await jetstream.api(f"CONSUMER.CREATE.{stream}", _config(stream, subject, inbox, since))
+        created = await jetstream.api(
+            f"CONSUMER.CREATE.{stream}", _config(stream, subject, inbox, since, headers_only)
+        )
         consumer = created["name"]
         # Some may be on their way already.
         left = created["num_pending"] + created["delivered"]["consumer_seq"]
@@ -64,7 +68,9 @@ async def read_stored(
             await _delete(jetstream, stream, consumer)
 
 
-def _config(stream: str, subject: str, inbox: str, since: datetime | None) -> dict[str, Any]:
+def _config(
+    stream: str, subject: str, inbox: str, since: datetime | None, headers_only: bool
+) -> dict[str, Any]:
     start = {"deliver_policy": "all"}
     if since is not None:
         start = {"deliver_policy": "by_start_time", "opt_start_time": since.isoformat()}
@@ -74,6 +80,7 @@ def _config(stream: str, subject: str, inbox: str, since: datetime | None) -> di
         "deliver_subject": inbox,
         "filter_subject": subject,
         "flow_control": True,
+        "headers_only": headers_only,
         "idle_heartbeat": round(HEARTBEAT * 1e9),
         "inactive_threshold": round(30 * 1e9),
         "max_deliver": 1,

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sightline.bus import Bus, Replica
-from sightline.bus.bus import Lag
+from sightline.bus import Bus, Lag, Replica
 from sightline.cli.connect import open_bus
 from sightline.cli.output import emit, say, table
 from sightline.errors import BusError

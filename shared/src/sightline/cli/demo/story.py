@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sightline.bus import Bus
-from sightline.bus.bus import Lag
+from sightline.bus import Bus, Lag
 from sightline.cli.records import Sight
 from sightline.errors import BusError
 from sightline.messages import Caption, EncodedImage, FrameInfo, Lane
