@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from sightline.cli.demo.parts import Part, Parts, environment, logs_folder
+from sightline.bus import Bus
+from sightline.cli.demo.parts import Part, Parts, bus_of, environment, logs_folder
 from sightline.cli.demo.show import keep_running
 from sightline.cli.demo.stopping import stopped_by_signals
 from sightline.cli.doctor.llm import endpoint
@@ -20,9 +21,13 @@ from sightline.cli.output import complain, emit, printable, say
 from sightline.embedded import HOST, NatsServer, free_port
 from sightline.errors import SettingsError
 from sightline.plugins import workers
+from sightline.stages import StageRegistry
 
 USUAL_PORT = 8090
 POLL_SECONDS = 0.2
+STAGE_SECONDS = 30.0
+"""A captioner whose model cannot be reached is not waited for any longer."""
+
 NOT_THE_DEMOS = ("GATEWAY_JWT_SECRET", "GATEWAY_ALLOWED_ORIGINS")
 """Settings of somebody's own gateway; the demo's serves this machine alone."""
 
@@ -52,13 +57,14 @@ async def run_demo_web(plan: Plan) -> None:
     port = _port(plan.port)
     url = f"http://{HOST}:{port}/"
     with stopped_by_signals() as stopping, logs_folder() as logs:
-        async with NatsServer() as server:
-            parts = Parts(_parts(list(workers())), _environment(server.url, port), logs, _note)
+        async with NatsServer() as server, bus_of(server) as bus:
+            stages = list(workers())
+            parts = Parts(_parts(stages), _environment(server.url, port), logs, _note)
             if not plan.as_json:
                 say("starting NATS, the captioner, the encoder and the gateway …")
             async with asyncio.TaskGroup() as group:
                 running = [group.create_task(parts.run()), group.create_task(keep_running(server, _note))]
-                running.append(group.create_task(_announce(plan, url, server.url)))
+                running.append(group.create_task(_announce(plan, url, bus, stages)))
                 await stopping.wait()
                 for task in running:
                     task.cancel()
@@ -96,8 +102,14 @@ def _is_free(port: int) -> bool:
         return True
 
 
-async def _announce(plan: Plan, url: str, nats_url: str) -> None:
-    """Say where the page is, once it is there."""
+async def _announce(plan: Plan, url: str, bus: Bus, stages: Sequence[str]) -> None:
+    """Say where the page is, once it is there and somebody looks at what it shows."""
+    nats_url = bus.settings.url
+    try:
+        async with asyncio.timeout(STAGE_SECONDS):
+            await _until_registered(bus, stages)
+    except TimeoutError:
+        _note(f"{', '.join(stages)}: not all of them look at pictures yet; `sightline ps` shows which")
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
         await _until_it_answers(http, url)
     if plan.as_json:
@@ -107,6 +119,18 @@ async def _announce(plan: Plan, url: str, nats_url: str) -> None:
             say(line)
     if plan.opens:
         await asyncio.to_thread(webbrowser.open, url)
+
+
+async def _until_registered(bus: Bus, stages: Sequence[str]) -> None:
+    registry = StageRegistry(bus)
+    reading = asyncio.create_task(registry.run())
+    try:
+        version = registry.version
+        while not set(stages) <= set(registry.wants):
+            version = await registry.changed(version)
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _until_it_answers(http: aiohttp.ClientSession, url: str) -> None:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
-from sightline.bus import Bus
 from sightline.cli.demo.clip import source_or_clip
-from sightline.cli.demo.parts import Parts, environment, logs_folder, parts_of
+from sightline.cli.demo.parts import Parts, bus_of, environment, logs_folder, parts_of
 from sightline.cli.demo.show import Show
 from sightline.cli.demo.stopping import stopped_by_signals
 from sightline.cli.demo.story import Story
 from sightline.cli.demo.views import view_for
-from sightline.config import BusSettings
 from sightline.embedded import NatsServer
 from sightline.plugins import workers
 
@@ -57,7 +51,7 @@ async def run_demo(plan: Plan) -> bool:
     source = await source_or_clip(plan.source)
     stages = list(workers())
     with stopped_by_signals() as stopping, logs_folder() as logs:
-        async with NatsServer() as server, _bus(server) as bus:
+        async with NatsServer() as server, bus_of(server) as bus:
             story = Story()
             view = view_for(plan.as_json, story, bus.now)
             environ = environment(server.url)
@@ -65,12 +59,3 @@ async def run_demo(plan: Plan) -> bool:
             show = Show(bus, story, view, plan.room, environ, stopping)
             view.on_question(show.ask)
             return await show.run(server, parts, stages, plan.question, plan.duration)
-
-
-@asynccontextmanager
-async def _bus(server: NatsServer) -> AsyncIterator[Bus]:
-    """A bus on the demo's own server, whatever ``NATS_*`` says of another one."""
-    unset = {name: field.default for name, field in BusSettings.model_fields.items()}
-    settings = BusSettings(**{**unset, "password": SecretStr(""), "url": server.url})
-    async with Bus.open(settings, name="demo") as bus:
-        yield bus

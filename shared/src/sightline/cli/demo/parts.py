@@ -15,12 +15,16 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.embedded import tethered
+from pydantic import SecretStr
+
+from sightline.bus import Bus
+from sightline.config import BusSettings
+from sightline.embedded import NatsServer, tethered
 from sightline.errors import SightlineError
 
 STOP_SECONDS = 8.0
@@ -130,6 +134,15 @@ class Parts:
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await asyncio.gather(*(process.wait() for process in alive))
+
+
+@asynccontextmanager
+async def bus_of(server: NatsServer) -> AsyncIterator[Bus]:
+    """A bus on the demo's own server, whatever ``NATS_*`` says of another one."""
+    unset = {name: field.default for name, field in BusSettings.model_fields.items()}
+    settings = BusSettings(**{**unset, "password": SecretStr(""), "url": server.url})
+    async with Bus.open(settings, name="demo") as bus:
+        yield bus
 
 
 @contextmanager
