@@ -8,7 +8,10 @@ from typing import Any
 
 from livekit.agents import AgentSession
 
+from sightline.log import get_logger
 from sightline_gateway.replies import Replies
+
+log = get_logger()
 
 Prepare = Callable[[], Awaitable[None]]
 
@@ -35,8 +38,8 @@ class Turns:
         Words that were interrupted before they became a turn stay in the conversation, unanswered.
 
         Args:
-            began: Called once it is their turn.
-            skipped: Called where they were interrupted before.
+            began: Called once it is their turn, and there was a look at what is in view.
+            skipped: Called then, where they were interrupted before.
 
         Returns:
             The reply; as far as it was written, where it was interrupted or the model failed.
@@ -44,15 +47,14 @@ class Turns:
         self.interrupt()
         number = self._newest
         async with self._one_at_a_time:
+            if number == self._newest:
+                await self._look()
             if self._closed:
                 return ""
             began()
             if number == self._newest:
-                await self._look()
-            if number == self._newest:
                 return await self._reply(words)
-            if not self._closed:
-                await self._remember(words)
+            await self._remember(words)
             skipped()
             return ""
 
@@ -70,12 +72,15 @@ class Turns:
         self._closed = True
 
     async def _look(self) -> None:
-        self._preparing = asyncio.ensure_future(self._prepare())
+        preparing = self._preparing = asyncio.ensure_future(self._prepare())
         try:
-            await asyncio.wait([self._preparing])
+            await asyncio.wait([preparing])
         finally:
-            self._preparing.cancel()
+            preparing.cancel()
             self._preparing = None
+        if not preparing.cancelled() and (error := preparing.exception()) is not None:
+            # A turn that sees nothing new is better than none.
+            log.error("turn_not_prepared", exc_info=error)
 
     async def _reply(self, words: str) -> str:
         speech = self._session.generate_reply(user_input=words)
