@@ -227,7 +227,7 @@ export class SightlineClient extends EventTarget {
 
   #take(message) {
     if (message.type === "capture_frame") this.#camera?.capture(message.reason);
-    else if (message.type === "frame_received") this.#received(message);
+    else if (message.type === "frame_received" || message.type === "frame_ack") this.#received(message);
     else if (message.type === "speech_stream_start") this.#player.start();
     else if (message.type === "audio_chunk") this.#player.add(bytesOf(message.data));
     else if (message.type === "speech_interrupted") this.#player.stop();
@@ -235,7 +235,7 @@ export class SightlineClient extends EventTarget {
     this.#emit(message.type, message);
   }
 
-  #received({ sequence, frameHash }) {
+  #received({ sequence, frameHash = this.#lastHash }) {
     this.#acknowledged = sequence;
     this.#lastHash = frameHash;
   }
