@@ -6,6 +6,7 @@ What the client says of it counts for nothing: format and size are those of the 
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import cv2
@@ -23,6 +24,9 @@ MAX_PUBLISHED = 900_000
 
 MAX_SIDE = 1920
 JPEG_QUALITY = 80
+
+_DECODERS = ThreadPoolExecutor(4, thread_name_prefix="pictures")
+"""Few for all sessions: a picture of some kilobytes may take 50 MB and more while it is decoded."""
 
 
 class PictureError(SightlineError):
@@ -78,7 +82,7 @@ async def examine(data: bytes, last: Picture | None) -> Picture:
         PictureError: It is of no known format, has too many pixels, or is broken.
     """
     try:
-        return await asyncio.to_thread(_examine, data, last)
+        return await asyncio.get_running_loop().run_in_executor(_DECODERS, _examine, data, last)
     except DecodeError as error:
         raise PictureError("frame_invalid", f"Frame not taken: {error}") from error
 

@@ -15,7 +15,7 @@ from sightline.stages import StageRegistry
 log = get_logger()
 
 FIRST_SECONDS = 0.5
-"""How long a session's start waits, at most, to learn which stages run."""
+"""How long the first session waits, at most, to learn which stages run."""
 
 
 @dataclass(slots=True)
@@ -32,12 +32,13 @@ _FOLLOWING: weakref.WeakKeyDictionary[Bus, _Following] = weakref.WeakKeyDictiona
 async def running_stages(bus: Bus) -> AsyncIterator[StageRegistry]:
     """The registry of a bus, followed for as long as any session is in here."""
     following = _FOLLOWING.get(bus)
+    is_first = following is None
     if following is None:
         stages = StageRegistry(bus)
         following = _FOLLOWING[bus] = _Following(stages, asyncio.create_task(_follow(stages)))
     following.sessions += 1
     try:
-        if not following.stages.wants and bus.ready:
+        if is_first and bus.ready:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_SECONDS):
                     await following.stages.changed(following.stages.version)
