@@ -39,13 +39,8 @@ class Seat:
     """
 
     def __init__(self, session: VideoSession, key: str, participant: str, group: str, flow: Flow) -> None:
-        self.session, self.key, self.participant, self.group, self.flow = (
-            session,
-            key,
-            participant,
-            group,
-            flow,
-        )
+        self.session, self.flow = session, flow
+        self.key, self.participant, self.group = key, participant, group
         self.client: Client | None = None
         self.left_at = 0.0
         self.over = False
