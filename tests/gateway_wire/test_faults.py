@@ -9,7 +9,7 @@ import pytest
 
 from sightline.bus import Bus
 from sightline_gateway.limits import OFFENCES, PATIENCE
-from sightline_gateway.server import PATH, largest_message
+from sightline_gateway.server import PATH, GatewayServer, largest_message
 from sightline_gateway.settings import GatewaySettings
 from support.gateway_clients import (
     SECONDS,
@@ -76,6 +76,31 @@ async def test_a_message_larger_than_any_may_be_is_cut_off_as_too_big(bus: Bus, 
         assert await client.closed() == 1009
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+
+
+async def test_who_reads_only_once_all_is_sent_still_learns_why(bus: Bus, model: OpenAIServer) -> None:
+    async with gateway(bus, model) as server, undisturbed(server):
+        reader, writer = await upgraded(server)
+        size = 2 * MOST
+        writer.write(b"\x82\xff" + size.to_bytes(8, "big") + b"\0\0\0\0")
+        for _ in range(size // 65_536):
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+        async with asyncio.timeout(SECONDS):
+            assert (1009).to_bytes(2, "big") in await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def upgraded(server: GatewayServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket without a client that would answer pings, or read what it is sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
 
 
 @pytest.mark.parametrize(
@@ -250,12 +275,7 @@ async def test_a_connection_that_is_reset_leaves_nothing_behind(bus: Bus, model:
 
 async def test_a_dead_peer_is_noticed(bus: Bus, model: OpenAIServer) -> None:
     async with gateway(bus, model, ping_seconds=0.2) as server:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        # A client that answers no ping.
-        writer.write(
-            f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-        )
+        reader, writer = await upgraded(server)
         async with asyncio.timeout(SECONDS):
             await reader.read()
         writer.close()

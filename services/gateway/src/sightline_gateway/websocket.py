@@ -8,7 +8,7 @@ import socket
 
 from aiohttp import WSCloseCode, web
 
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 5.0
 _UNREAD = frozenset({WSCloseCode.MESSAGE_TOO_BIG, WSCloseCode.INVALID_TEXT, WSCloseCode.PROTOCOL_ERROR})
 """Closed by the reader of the protocol, with more on its way from the client."""
 
