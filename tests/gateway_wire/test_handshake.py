@@ -127,6 +127,16 @@ async def test_an_address_that_never_authenticates_has_to_wait(bus: Bus, model: 
             assert await other.asks() == "I see."
 
 
+async def test_a_request_without_a_host_gets_no_websocket(bus: Bus, model: OpenAIServer) -> None:
+    async with gateway(bus, model) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /ws HTTP/1.1\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(SECONDS):
+            assert (await reader.read()).split()[1] in (b"400", b"403")
+        writer.close()
+        await writer.wait_closed()
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [

@@ -35,7 +35,9 @@ class Handshake:
             web.HTTPForbidden: The page's origin is not allowed.
             web.HTTPBadRequest: A token is in the URL, or the subprotocols are not ours.
         """
-        if problem := self._origins.problem(request.headers.getall(hdrs.ORIGIN, []), request.host):
+        # Not `request.host`, which asks the system for a name where the header is missing, and waits for it.
+        host = request.headers.get(hdrs.HOST, "")
+        if problem := self._origins.problem(request.headers.getall(hdrs.ORIGIN, []), host):
             raise web.HTTPForbidden(text=f"{problem}\n")
         if any(_is_token(name, value) for name, value in request.query.items()):
             # A URL is written into logs and histories.
