@@ -12,21 +12,26 @@ import pytest
 from livekit.plugins import openai
 
 from sightline.bus import Bus
+from sightline.messages import Trigger
 from sightline_gateway.agent import GatewayAgent
 from sightline_gateway.client import GatewayClient, RefusedError
 from sightline_gateway.errors import AudioError
 from sightline_gateway.models import Models
 from sightline_gateway.protocol import (
     AudioChunk,
+    CaptureFrame,
+    FrameReceived,
     ResponseComplete,
     SpeechInterrupted,
     SpeechStreamEnd,
     TextDelta,
+    TranscriptionResult,
 )
 from sightline_gateway.server import GatewayServer
 from sightline_gateway.session import VideoSession
 from sightline_gateway.settings import GatewaySettings, SessionSettings
 from support.agents import talking_to, users_words
+from support.encoded import encoded
 from support.gateway_speech import played, recorded
 from support.speech import Samples, recognised, spoken, to_wav
 from support.voice_server import SPEECH, VoiceServer
@@ -88,6 +93,23 @@ async def test_a_recording_becomes_a_turn_whose_reply_is_written_and_spoken(
     order = ["transcription_result", "text_delta", "speech_stream_start", "audio_chunk", "speech_stream_end"]
     assert [each for each in dict.fromkeys(types) if each in order] == order
     assert types[-1] == "response_complete"
+
+
+async def test_a_recording_asks_for_what_is_in_view_before_its_words_are_known(
+    bus: Bus, voice: VoiceServer, models: Models
+) -> None:
+    async with (
+        gateway(bus, voice, models, timer_interval="0") as url,
+        GatewayClient(url, camera=lambda _: encoded("WEBP", (64, 48))) as client,
+    ):
+        await client.until(FrameReceived)  # the first, which each session asks for
+        before = len(client.messages)
+        await client.say(recorded(spoken(QUESTION), "webm"), "webm")
+        said = list(client.messages)[before:]
+    asked = next(i for i, each in enumerate(said) if isinstance(each, CaptureFrame))
+    understood = next(i for i, each in enumerate(said) if isinstance(each, TranscriptionResult))
+    assert said[asked].reason is Trigger.USER_REQUEST
+    assert asked < understood
 
 
 async def test_a_client_that_interrupts_hears_nothing_more_of_the_reply(

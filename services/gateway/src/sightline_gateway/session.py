@@ -179,6 +179,9 @@ class VideoSession(Emitter):
         """
         parts = await self._started()
         parts.conversation.interrupt(NEW_TURN)
+        if self._presence.may_have_video:
+            # What was in view as they spoke; the turn asks again, once their words are known.
+            parts.video.requests.ask(Trigger.USER_REQUEST)
         try:
             heard = await parts.hearing.transcribe(data, format, sample_rate)
         except AudioError as error:
