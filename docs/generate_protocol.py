@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sightline_gateway.schema import as_json, asyncapi, json_schema
+from sightline_gateway.protocol.schema import as_json, asyncapi, json_schema
 
 FOLDER = Path(__file__).with_name("gateway")
 

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from sightline import imaging
 from sightline.bus import Bus
+from sightline_gateway.serving.tokens import Tokens
 from sightline_gateway.settings import GatewaySettings
-from sightline_gateway.tokens import Tokens
 from support.agents import completions, users_words
 from support.gateway_process import GatewayProcess, running_gateway
 from support.model_servers import OpenAIServer

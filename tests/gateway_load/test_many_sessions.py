@@ -19,10 +19,10 @@ from sightline_captioner.settings import CaptionerSettings
 from sightline_captioner.worker import Captioner
 from sightline_encoder.settings import EncoderSettings
 from sightline_encoder.worker import Encoder
-from sightline_gateway.agent import GatewayAgent
-from sightline_gateway.models import Models
-from sightline_gateway.server import PATH, GatewayServer
+from sightline_gateway.serving.server import PATH, GatewayServer
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.agent import GatewayAgent
+from sightline_gateway.session.models import Models
 from sightline_gateway.settings import GatewaySettings, SessionSettings
 from support.agents import talking_to
 from support.gateway_crowd import Crowd, crowd

@@ -9,9 +9,9 @@ import pytest
 from sightline.bus import Bus
 from sightline.errors import SettingsError
 from sightline.messages import Frame, Trigger
-from sightline_gateway.context import FrameContext, FrameEntry
 from sightline_gateway.protocol import ConfigChanged, ResponseComplete
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.context import FrameContext, FrameEntry
 from support.frames import jpeg
 from support.gateway_sessions import photo, session_with, stages
 from support.model_servers import OpenAIServer

@@ -12,9 +12,9 @@ from PIL import Image
 from sightline import imaging, subjects, topology
 from sightline.bus import Bus
 from sightline.messages import Caption, EncodedImage, Frame, Lane, RoomWanted, Track, TrackEnded, Trigger
-from sightline_gateway.pictures import MAX_PUBLISHED
 from sightline_gateway.protocol import Error, FrameAck, FrameReceived
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.pictures import MAX_PUBLISHED
 from support.encoded import SVG, encoded, png_bomb
 from support.frames import jpeg
 from support.gateway_sessions import photo, session_with, stages

@@ -11,11 +11,11 @@ from sightline.bus import Bus
 from sightline.messages import Trigger
 from sightline_agent import VisionAgent
 from sightline_agent.settings import AgentSettings
-from sightline_gateway.agent import GatewayAgent, seeing
 from sightline_gateway.errors import ClosedError
-from sightline_gateway.events import EVENTS, Disconnected
 from sightline_gateway.protocol import Capabilities, CaptureFrame, ClientReady, FrameReceived, Text
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.agent import GatewayAgent, seeing
+from sightline_gateway.session.events import EVENTS, Disconnected
 from sightline_gateway.settings import SessionSettings
 from support.agents import completions, talking_to, users_words
 from support.gateway_sessions import photo, session_with, stages

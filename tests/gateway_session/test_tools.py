@@ -12,9 +12,9 @@ from sightline.bus import Bus
 from sightline.messages import Trigger
 from sightline_agent.acting import acting
 from sightline_agent.tools import vision_tools
-from sightline_gateway.agent import GatewayAgent
 from sightline_gateway.protocol import CaptureFrame, TextDelta, ToolCall, ToolResult
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.agent import GatewayAgent
 from sightline_gateway.settings import SessionSettings
 from support.agents import completions, talking_to
 from support.gateway_sessions import Client, photo, stages

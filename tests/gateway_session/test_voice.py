@@ -8,8 +8,8 @@ import pytest
 from livekit.plugins import openai
 
 from sightline.bus import Bus
-from sightline_gateway.models import Models
 from sightline_gateway.protocol import Capabilities, Error, ResponseComplete, SpeechStreamEnd, Text
+from sightline_gateway.session.models import Models
 from support.gateway_sessions import session_with
 from support.model_servers import OpenAIServer, Status
 from support.speech import espeak

@@ -9,7 +9,7 @@ import pytest
 from livekit.plugins import openai
 
 from sightline_gateway.errors import AudioError
-from sightline_gateway.hearing import Hearing
+from sightline_gateway.speech.hearing import Hearing
 from support.gateway_speech import CONTAINERS, recorded
 from support.http_server import Status
 from support.speech import RATE, resampled, spoken, to_wav

@@ -16,7 +16,7 @@ from sightline_gateway.protocol import (
     from_server,
 )
 from sightline_gateway.settings import SpeechFormat
-from sightline_gateway.speaking import AHEAD, FIRST_PIECE, LONGEST_PIECE, SpokenOutput
+from sightline_gateway.speech.speaking import AHEAD, FIRST_PIECE, LONGEST_PIECE, SpokenOutput
 from support.gateway_speech import Client, frames_of
 from support.speech import RATE, Samples, recognised, spoken
 

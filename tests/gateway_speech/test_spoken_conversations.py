@@ -13,10 +13,8 @@ from livekit.plugins import openai
 
 from sightline.bus import Bus
 from sightline.messages import Trigger
-from sightline_gateway.agent import GatewayAgent
 from sightline_gateway.client import GatewayClient, RefusedError
 from sightline_gateway.errors import AudioError
-from sightline_gateway.models import Models
 from sightline_gateway.protocol import (
     AudioChunk,
     CaptureFrame,
@@ -27,8 +25,10 @@ from sightline_gateway.protocol import (
     TextDelta,
     TranscriptionResult,
 )
-from sightline_gateway.server import GatewayServer
+from sightline_gateway.serving.server import GatewayServer
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.agent import GatewayAgent
+from sightline_gateway.session.models import Models
 from sightline_gateway.settings import GatewaySettings, SessionSettings
 from support.agents import talking_to, users_words
 from support.encoded import encoded

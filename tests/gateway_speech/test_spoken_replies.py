@@ -11,7 +11,7 @@ from livekit.agents.llm import ChatMessage
 from livekit.plugins import openai
 
 from sightline_gateway.protocol import AudioChunk, SpeechInterrupted
-from sightline_gateway.speaking import SpokenOutput
+from sightline_gateway.speech.speaking import SpokenOutput
 from support.gateway_speech import Client
 from support.http_server import Status
 from support.speech import recognised

@@ -8,7 +8,7 @@ from livekit.plugins import openai
 
 from sightline_gateway.errors import AudioError
 from sightline_gateway.settings import SpeechFormat
-from sightline_gateway.speech import encode, mono, synthesize
+from sightline_gateway.speech.synthesis import encode, mono, synthesize
 from support.gateway_speech import played
 from support.http_server import Status
 from support.speech import RATE, recognised, resampled, spoken

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline_gateway.errors import AudioError
-from sightline_gateway.mp4 import declared_samples
-from sightline_gateway.recordings import RATE, decode
+from sightline_gateway.speech.mp4 import declared_samples
+from sightline_gateway.speech.recordings import RATE, decode
 from support.gateway_speech import CONTAINERS, recorded
 from support.http_server import Body
 from support.speech import Samples, spoken, to_wav

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from sightline.errors import DecodeError
 from sightline.messages import Trigger
-from sightline_gateway.binary import MAX_HEADER, NotJsonError, as_text, pack, unpack, unpack_server
-from sightline_gateway.incoming import parse
 from sightline_gateway.protocol import (
     Audio,
     AudioChunk,
@@ -22,6 +20,8 @@ from sightline_gateway.protocol import (
     from_client,
     from_server,
 )
+from sightline_gateway.protocol.binary import MAX_HEADER, NotJsonError, as_text, pack, unpack, unpack_server
+from sightline_gateway.protocol.incoming import parse
 
 NUMBERS = st.integers(0, 2**53 - 1)
 FRAMES = st.builds(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from sightline.bus import Bus
-from sightline_gateway.binary import pack
 from sightline_gateway.protocol import Image, VideoFrame
+from sightline_gateway.protocol.binary import pack
 from support.agents import completions, users_words
 from support.gateway_clients import PICTURE, connected, gateway
 from support.model_servers import OpenAIServer

@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from sightline.bus import Bus
-from sightline_gateway.limits import OFFENCES, PATIENCE
-from sightline_gateway.server import PATH, GatewayServer, largest_message
+from sightline_gateway.serving.limits import OFFENCES, PATIENCE
+from sightline_gateway.serving.server import PATH, GatewayServer, largest_message
 from sightline_gateway.settings import GatewaySettings
 from support.gateway_clients import (
     SECONDS,

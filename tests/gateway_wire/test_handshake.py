@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from sightline.bus import Bus
-from sightline_gateway.limits import FAILURES
+from sightline_gateway.serving.limits import FAILURES
 from support.gateway_clients import SECONDS, SECRET, bearer, connected, gateway, reset
 from support.model_servers import OpenAIServer
 
@@ -183,7 +183,7 @@ async def test_nothing_else_is_served(path: str, bus: Bus, model: OpenAIServer) 
 async def test_a_connection_that_asks_for_nothing_is_closed(
     beginning: bytes, bus: Bus, model: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sightline_gateway.server.HTTP_SECONDS", 0.2)
+    monkeypatch.setattr("sightline_gateway.serving.server.HTTP_SECONDS", 0.2)
     async with gateway(bus, model) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(beginning)

@@ -7,8 +7,8 @@ from typing import Any
 
 from sightline.errors import RetryableError
 from sightline.messages import Trigger
-from sightline_gateway.inputs import MOST_TURNS, Frames, Turns
 from sightline_gateway.protocol import Error, Image, VideoFrame
+from sightline_gateway.serving.inputs import MOST_TURNS, Frames, Turns
 
 
 class Slow:

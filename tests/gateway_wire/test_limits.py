@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline_gateway.limits import FAILURES, OFFENCES, PATIENCE, Admission, Bucket, Flow, group_of
+from sightline_gateway.serving.limits import FAILURES, OFFENCES, PATIENCE, Admission, Bucket, Flow, group_of
 from sightline_gateway.settings import GatewaySettings
 
 HERE, THERE = "203.0.113.7", "198.51.100.9"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from sightline.bus import Bus
 from sightline.errors import DecodeError
-from sightline_gateway.incoming import parse
-from sightline_gateway.server import PATH, GatewayServer
+from sightline_gateway.protocol.incoming import parse
+from sightline_gateway.serving.server import PATH, GatewayServer
 from support.gateway_clients import PICTURE, SECONDS, Client, connected, counted, gateway, undisturbed
 from support.model_servers import OpenAIServer
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import SettingsError
-from sightline_gateway.origins import Origins, Proxies
+from sightline_gateway.serving.origins import Origins, Proxies
 from sightline_gateway.settings import GatewaySettings
 
 SECRET = "a secret of the tests, long enough to be one"

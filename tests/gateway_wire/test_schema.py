@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from sightline_gateway.protocol import AudioChunk, SessionInit, VideoFrame
-from sightline_gateway.schema import asyncapi, client_messages, json_schema, server_messages
+from sightline_gateway.protocol.schema import asyncapi, client_messages, json_schema, server_messages
 
 ROOT = Path(__file__).parents[2]
 OFFICIAL = Draft7Validator(json.loads(Path(__file__).with_name("asyncapi-3.0.0.schema.json").read_text()))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sightline.bus import Bus
-from sightline_gateway.server import GatewayServer
+from sightline_gateway.serving.server import GatewayServer
 from support.agents import completions, users_words
 from support.gateway_clients import (
     SECONDS,

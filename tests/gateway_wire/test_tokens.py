@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from sightline.cli.app import app
 from sightline.errors import SettingsError
+from sightline_gateway.serving.tokens import LEEWAY, MAX_SECONDS, Grant, TokenError, Tokens
 from sightline_gateway.settings import GatewaySettings
-from sightline_gateway.tokens import LEEWAY, MAX_SECONDS, Grant, TokenError, Tokens
 
 SECRET = "a secret of the tests, long enough to be one"
 NOW = 1_800_000_000

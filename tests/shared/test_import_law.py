@@ -213,7 +213,7 @@ BREACHES = {
         ),
         ("import livekit.agents", "1: livekit.agents belongs to sightline_agent, sightline_gateway"),
     ],
-    "services/gateway/src/sightline_gateway/session.py": [
+    "services/gateway/src/sightline_gateway/session/session.py": [
         (
             "from sightline_ingest.jpeg import encode",
             "1: sightline_gateway imports the service sightline_ingest; services meet in messages",
@@ -247,7 +247,7 @@ LAWFUL = {
     "services/encoder/src/sightline_encoder/worker.py": "import sightline_encoder.encode as e\nimport cv2",
     "services/agent/src/sightline_agent/worker.py": "from livekit import agents, rtc",
     "services/room-ingest/src/sightline_ingest/room.py": "from livekit.rtc import VideoStream",
-    "services/gateway/src/sightline_gateway/agent.py": "from sightline_agent import VisionAgent",
+    "services/gateway/src/sightline_gateway/session/agent.py": "from sightline_agent import VisionAgent",
 }
 
 

@@ -16,12 +16,12 @@ import aiohttp
 from prometheus_client import REGISTRY
 
 from sightline.bus import Bus
-from sightline_gateway.agent import GatewayAgent
-from sightline_gateway.models import Models
-from sightline_gateway.server import PATH, GatewayServer
+from sightline_gateway.serving.server import PATH, GatewayServer
+from sightline_gateway.serving.tokens import Tokens
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.agent import GatewayAgent
+from sightline_gateway.session.models import Models
 from sightline_gateway.settings import GatewaySettings, SessionSettings
-from sightline_gateway.tokens import Tokens
 from support.agents import talking_to
 from support.frames import jpeg
 from support.model_servers import OpenAIServer

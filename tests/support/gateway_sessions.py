@@ -18,10 +18,10 @@ from sightline_captioner.settings import CaptionerSettings
 from sightline_captioner.worker import Captioner
 from sightline_encoder.settings import EncoderSettings
 from sightline_encoder.worker import Encoder
-from sightline_gateway.agent import GatewayAgent
-from sightline_gateway.models import Models
 from sightline_gateway.protocol import CaptureFrame, Image, VideoFrame
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.agent import GatewayAgent
+from sightline_gateway.session.models import Models
 from sightline_gateway.settings import SessionSettings
 from support.agents import talking_to
 from support.frames import jpeg

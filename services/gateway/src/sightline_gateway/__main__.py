@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from sightline.config import load
 from sightline.service import explained, run
-from sightline_gateway.handshake import Handshake
+from sightline_gateway.serving.handshake import Handshake
+from sightline_gateway.serving.tokens import Tokens
 from sightline_gateway.settings import GatewaySettings, SessionSettings
-from sightline_gateway.tokens import Tokens
 
 NAME = "gateway"
 

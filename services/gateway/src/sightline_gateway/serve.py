@@ -8,9 +8,9 @@ from sightline.config import load
 from sightline.log import get_logger
 from sightline.service import Service
 from sightline_agent.settings import AgentSettings
-from sightline_gateway.models import Models
-from sightline_gateway.server import GatewayServer
+from sightline_gateway.serving.server import GatewayServer
 from sightline_gateway.session import VideoSession
+from sightline_gateway.session.models import Models
 from sightline_gateway.settings import GatewaySettings, SessionSettings
 
 log = get_logger()

@@ -15,15 +15,7 @@ from sightline.bus import Bus
 from sightline.config import load
 from sightline.messages import Track, Trigger
 from sightline_agent import VisionAgent
-from sightline_gateway.agent import GatewayAgent
-from sightline_gateway.config import changed, configured
-from sightline_gateway.context import FrameContext, FrameEntry
-from sightline_gateway.conversation import NEW_TURN
 from sightline_gateway.errors import AudioError, ClosedError
-from sightline_gateway.events import Disconnected, Emitter
-from sightline_gateway.models import Models
-from sightline_gateway.parts import Parts, Plan, open_parts
-from sightline_gateway.presence import Presence
 from sightline_gateway.protocol import (
     Capabilities,
     ClientReady,
@@ -36,8 +28,16 @@ from sightline_gateway.protocol import (
     TranscriptionResult,
     VideoFrame,
 )
+from sightline_gateway.session.agent import GatewayAgent
+from sightline_gateway.session.config import changed, configured
+from sightline_gateway.session.context import FrameContext, FrameEntry
+from sightline_gateway.session.conversation import NEW_TURN
+from sightline_gateway.session.events import Disconnected, Emitter
+from sightline_gateway.session.models import Models
+from sightline_gateway.session.parts import Parts, Plan, open_parts
+from sightline_gateway.session.presence import Presence
 from sightline_gateway.settings import SessionSettings
-from sightline_gateway.speech import synthesize
+from sightline_gateway.speech.synthesis import synthesize
 
 CAMERA = "camera"
 """The track that a client's frames are on."""

@@ -7,8 +7,8 @@ import binascii
 from dataclasses import dataclass
 
 from sightline.errors import DecodeError
-from sightline_gateway.binary import decode, unpack
 from sightline_gateway.protocol import Audio, ClientMessage, VideoFrame, from_client
+from sightline_gateway.protocol.binary import decode, unpack
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from sightline.sampling.policy import History, Look, Policy, Sample
 from sightline.sampling.publisher import Publisher
 from sightline.sampling.scene import Scene, View
 from sightline.stages import StageRegistry
-from sightline_gateway.pictures import Picture
+from sightline_gateway.session.pictures import Picture
 from sightline_gateway.settings import SessionSettings
 
 log = get_logger()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sightline.errors import SightlineError
 from sightline_gateway import metrics
-from sightline_gateway.limits import Flow, group_of
-from sightline_gateway.seat import Client, Seat
+from sightline_gateway.serving.limits import Flow, group_of
+from sightline_gateway.serving.seat import Client, Seat
 from sightline_gateway.session import VideoSession
 from sightline_gateway.settings import GatewaySettings
 

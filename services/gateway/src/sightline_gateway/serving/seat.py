@@ -8,9 +8,9 @@ from typing import Protocol
 
 from sightline.log import get_logger
 from sightline_gateway import metrics
-from sightline_gateway.inputs import Frames, Turns
-from sightline_gateway.limits import Flow
 from sightline_gateway.protocol import ServerMessage
+from sightline_gateway.serving.inputs import Frames, Turns
+from sightline_gateway.serving.limits import Flow
 from sightline_gateway.session import VideoSession
 
 log = get_logger()

@@ -24,12 +24,10 @@ import aiohttp
 
 from sightline.errors import DecodeError, SightlineError
 from sightline.messages import Trigger
-from sightline_gateway.binary import as_text, decode, pack, unpack_server
-from sightline_gateway.client_inbox import ClosedError as ClosedError
-from sightline_gateway.client_inbox import Inbox, TurnReply, session_of, taken_frame
-from sightline_gateway.client_inbox import RefusedError as RefusedError
-from sightline_gateway.client_inbox import Reply as Reply
-from sightline_gateway.handshake import BEARER, SUBPROTOCOL
+from sightline_gateway.client.inbox import ClosedError as ClosedError
+from sightline_gateway.client.inbox import Inbox, TurnReply, session_of, taken_frame
+from sightline_gateway.client.inbox import RefusedError as RefusedError
+from sightline_gateway.client.inbox import Reply as Reply
 from sightline_gateway.protocol import (
     Audio,
     AudioChunk,
@@ -46,6 +44,8 @@ from sightline_gateway.protocol import (
     VideoFrame,
     from_server,
 )
+from sightline_gateway.protocol.binary import as_text, decode, pack, unpack_server
+from sightline_gateway.serving.handshake import BEARER, SUBPROTOCOL
 
 Camera = Callable[[CaptureFrame], bytes | Awaitable[bytes | None] | None]
 """Takes a picture when the gateway asks for one; None where there is none to take."""

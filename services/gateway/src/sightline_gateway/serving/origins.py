@@ -8,8 +8,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from urllib.parse import urlsplit
 
 from sightline.errors import SettingsError
+from sightline_gateway.serving.tokens import is_loopback
 from sightline_gateway.settings import GatewaySettings
-from sightline_gateway.tokens import is_loopback
 
 Network = IPv4Network | IPv6Network
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sightline_gateway.schema import as_json, asyncapi, json_schema
+from sightline_gateway.protocol.schema import as_json, asyncapi, json_schema
 
-STATIC = Path(__file__).with_name("static")
+STATIC = Path(__file__).parents[1] / "static"
 
 HEADERS = {
     # The page loads nothing from elsewhere, and talks to nobody else.

@@ -23,7 +23,7 @@ from sightline_gateway.protocol import (
     SpeechStreamStart,
 )
 from sightline_gateway.settings import SpeechFormat
-from sightline_gateway.speech import encode, mono
+from sightline_gateway.speech.synthesis import encode, mono
 
 log = get_logger()
 

@@ -11,14 +11,14 @@ from aiohttp import WSCloseCode, WSMsgType
 from sightline.errors import DecodeError
 from sightline.log import get_logger
 from sightline_gateway import metrics
-from sightline_gateway.binary import NotJsonError, as_text, pack
-from sightline_gateway.closing import Closing, bad_data, broken_rule, going_away, too_slow
-from sightline_gateway.desk import Desk, Gateway
-from sightline_gateway.incoming import parse
-from sightline_gateway.outbox import Outbox, SlowReaderError
 from sightline_gateway.protocol import AudioChunk, Authenticate, ServerMessage
-from sightline_gateway.tokens import Grant, TokenError
-from sightline_gateway.websocket import Socket
+from sightline_gateway.protocol.binary import NotJsonError, as_text, pack
+from sightline_gateway.protocol.incoming import parse
+from sightline_gateway.serving.closing import Closing, bad_data, broken_rule, going_away, too_slow
+from sightline_gateway.serving.desk import Desk, Gateway
+from sightline_gateway.serving.outbox import Outbox, SlowReaderError
+from sightline_gateway.serving.tokens import Grant, TokenError
+from sightline_gateway.serving.websocket import Socket
 
 log = get_logger()
 

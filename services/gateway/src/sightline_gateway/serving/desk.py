@@ -11,10 +11,6 @@ from aiohttp import WSCloseCode
 from sightline.errors import DecodeError, SightlineError
 from sightline.log import get_logger
 from sightline_gateway import metrics
-from sightline_gateway.binary import NotJsonError
-from sightline_gateway.closing import Closing, bad_data, broken_rule, later
-from sightline_gateway.incoming import Incoming, parse
-from sightline_gateway.limits import Flow
 from sightline_gateway.protocol import (
     Audio,
     Authenticate,
@@ -26,10 +22,14 @@ from sightline_gateway.protocol import (
     Transcript,
     VideoFrame,
 )
-from sightline_gateway.registry import Claim, FullError, Registry, TakenError, offered
-from sightline_gateway.seat import Client, Seat
+from sightline_gateway.protocol.binary import NotJsonError
+from sightline_gateway.protocol.incoming import Incoming, parse
+from sightline_gateway.serving.closing import Closing, bad_data, broken_rule, later
+from sightline_gateway.serving.limits import Flow
+from sightline_gateway.serving.registry import Claim, FullError, Registry, TakenError, offered
+from sightline_gateway.serving.seat import Client, Seat
+from sightline_gateway.serving.tokens import PARTICIPANT, Grant, Tokens
 from sightline_gateway.settings import GatewaySettings
-from sightline_gateway.tokens import PARTICIPANT, Grant, Tokens
 
 log = get_logger()
 

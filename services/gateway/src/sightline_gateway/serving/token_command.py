@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from sightline.config import load
+from sightline_gateway.serving.tokens import MAX_SECONDS, PARTICIPANT, Tokens
 from sightline_gateway.settings import GatewaySettings
-from sightline_gateway.tokens import MAX_SECONDS, PARTICIPANT, Tokens
 
 
 def gateway_token(

@@ -18,7 +18,7 @@ from sightline_agent.models import (
     text_to_speech,
 )
 from sightline_agent.settings import AgentSettings
-from sightline_gateway.no_model import quoting
+from sightline_gateway.session.no_model import quoting
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from livekit.agents import APIConnectOptions, APIError, stt
 
 from sightline.log import get_logger
 from sightline_gateway.errors import AudioError
-from sightline_gateway.recordings import RATE, decode
 from sightline_gateway.settings import MIB
-from sightline_gateway.speech import UNAVAILABLE, kind_of
+from sightline_gateway.speech.recordings import RATE, decode
+from sightline_gateway.speech.synthesis import UNAVAILABLE, kind_of
 
 log = get_logger()
 

@@ -12,11 +12,11 @@ from sightline.messages import FrameInfo, Track, Trigger
 from sightline.sampling.control import Control
 from sightline.stages import StageRegistry
 from sightline_agent.eyes import Eyes
-from sightline_gateway.context import FrameContext, FrameEntry
-from sightline_gateway.frames import FrameIntake, Published
-from sightline_gateway.pictures import Picture, PictureError, check_size, examine
 from sightline_gateway.protocol import CaptureFrame, Dimensions, Error, FrameAck, FrameReceived, VideoFrame
-from sightline_gateway.requests import FrameRequests
+from sightline_gateway.session.context import FrameContext, FrameEntry
+from sightline_gateway.session.frames import FrameIntake, Published
+from sightline_gateway.session.pictures import Picture, PictureError, check_size, examine
+from sightline_gateway.session.requests import FrameRequests
 from sightline_gateway.settings import SessionSettings
 
 ENCODER = "encoder"

@@ -12,13 +12,13 @@ from livekit.agents import NOT_GIVEN, AgentSession
 
 from sightline_agent import VisionAgent
 from sightline_agent.models import connect_options
-from sightline_gateway.models import Apart, ApartVoice, Models
 from sightline_gateway.protocol import Error
-from sightline_gateway.replies import Replies
+from sightline_gateway.session.models import Apart, ApartVoice, Models
+from sightline_gateway.session.replies import Replies
+from sightline_gateway.session.tool_events import ToolEvents
+from sightline_gateway.session.turns import Turns
 from sightline_gateway.settings import SpeechFormat
-from sightline_gateway.speaking import SpokenOutput
-from sightline_gateway.tool_events import ToolEvents
-from sightline_gateway.turns import Turns
+from sightline_gateway.speech.speaking import SpokenOutput
 
 CLOSE_SECONDS = 5.0
 

@@ -11,18 +11,19 @@ from aiohttp import web
 
 from sightline.errors import SettingsError
 from sightline.log import get_logger
-from sightline_gateway import metrics, pages
-from sightline_gateway.binary import as_text
-from sightline_gateway.closing import Closing, broken_rule, going_away, later
-from sightline_gateway.connection import CLOSE_SECONDS, Connection
-from sightline_gateway.desk import Gateway
-from sightline_gateway.handshake import SUBPROTOCOL, Handshake
-from sightline_gateway.limits import Admission
+from sightline_gateway import metrics
 from sightline_gateway.protocol import Config
-from sightline_gateway.registry import MakeSession, Registry
+from sightline_gateway.protocol.binary import as_text
+from sightline_gateway.serving import pages
+from sightline_gateway.serving.closing import Closing, broken_rule, going_away, later
+from sightline_gateway.serving.connection import CLOSE_SECONDS, Connection
+from sightline_gateway.serving.desk import Gateway
+from sightline_gateway.serving.handshake import SUBPROTOCOL, Handshake
+from sightline_gateway.serving.limits import Admission
+from sightline_gateway.serving.registry import MakeSession, Registry
+from sightline_gateway.serving.tokens import TokenError, Tokens
+from sightline_gateway.serving.websocket import Socket
 from sightline_gateway.settings import GatewaySettings, SessionSettings
-from sightline_gateway.tokens import TokenError, Tokens
-from sightline_gateway.websocket import Socket
 
 log = get_logger()
 

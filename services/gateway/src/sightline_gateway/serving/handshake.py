@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from sightline_gateway.origins import Origins, Proxies
+from sightline_gateway.serving.origins import Origins, Proxies
+from sightline_gateway.serving.tokens import Grant, TokenError, Tokens
 from sightline_gateway.settings import GatewaySettings
-from sightline_gateway.tokens import Grant, TokenError, Tokens
 
 SUBPROTOCOL = "sightline"
 BEARER = "bearer."

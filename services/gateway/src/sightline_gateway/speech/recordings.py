@@ -16,7 +16,7 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from sightline_gateway.errors import AudioError
-from sightline_gateway.mp4 import declared_samples
+from sightline_gateway.speech.mp4 import declared_samples
 
 RATE = 16_000
 """Samples a second of what is decoded: what speech-to-text models listen at."""

@@ -9,7 +9,7 @@ from typing import Any
 from livekit.agents import AgentSession
 
 from sightline.log import get_logger
-from sightline_gateway.replies import Replies
+from sightline_gateway.session.replies import Replies
 
 log = get_logger()
 

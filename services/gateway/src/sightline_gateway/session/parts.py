@@ -14,15 +14,15 @@ from sightline.messages import Track
 from sightline_agent import VisionAgent
 from sightline_agent.eyes import Eyes
 from sightline_agent.sight import Host
-from sightline_gateway.context import FrameContext
-from sightline_gateway.conversation import Conversation
-from sightline_gateway.hearing import Hearing
-from sightline_gateway.models import Models
-from sightline_gateway.presence import Presence
 from sightline_gateway.protocol import Config
+from sightline_gateway.session.context import FrameContext
+from sightline_gateway.session.conversation import Conversation
+from sightline_gateway.session.models import Models
+from sightline_gateway.session.presence import Presence
+from sightline_gateway.session.stages import running_stages
+from sightline_gateway.session.video import Video
 from sightline_gateway.settings import SessionSettings
-from sightline_gateway.stages import running_stages
-from sightline_gateway.video import Video
+from sightline_gateway.speech.hearing import Hearing
 
 log = get_logger()
 

@@ -1,0 +1,1 @@
+"""What clients say, heard; what the agent says, spoken."""
