@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 import cv2
 import numpy as np
 from livekit import rtc
-from livekit.agents.utils.images import EncodeOptions
-from livekit.agents.utils.images import encode as livekit_encode
+from livekit.agents.utils.images import EncodeOptions, encode as livekit_encode
 
 from sightline.sampling.scene import difference, thumbnail
 from sightline_ingest import jpeg

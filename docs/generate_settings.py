@@ -1,4 +1,4 @@
-"""Writes the table of settings into the README, between its markers; ``--check`` only compares.
+"""Writes the table of settings into docs/settings.md, between its markers; ``--check`` only compares.
 
 The table is made of the settings classes themselves: names, defaults, descriptions.
 """
@@ -45,7 +45,7 @@ CLASSES = (
 )
 """Every settings class of the project, in the order of the table."""
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).with_name("settings.md")
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 
 
@@ -102,27 +102,25 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def with_table(readme: str) -> str:
-    """The README with the table between its markers; in a section of its own where it has none."""
-    if BEGIN not in readme or END not in readme:
-        readme = f"{readme.rstrip()}\n\n## Settings\n\n{BEGIN}\n{END}\n"
-    before, rest = readme.split(BEGIN, 1)
+def with_table(page: str) -> str:
+    """The page with the table between its markers."""
+    before, rest = page.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the README is not up to date")
+    parser.add_argument("--check", action="store_true", help="fail if the page is not up to date")
     check = parser.parse_args().check
-    now = README.read_text()
+    now = PAGE.read_text()
     wanted = with_table(now)
     if check and now != wanted:
         sys.exit(
-            f"{README.name}: the table of settings is out of date; run: python docs/generate_settings.py"
+            f"docs/{PAGE.name}: the table of settings is out of date; run: python docs/generate_settings.py"
         )
     if not check:
-        README.write_text(wanted)
+        PAGE.write_text(wanted)
 
 
 if __name__ == "__main__":

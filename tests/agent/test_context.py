@@ -6,12 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sightline.messages import Caption, FrameInfo, Track
-from sightline_agent import context as limits
-from sightline_agent import track_view
+from sightline_agent import context as limits, track_view
 from sightline_agent.context import VisionContext
 from support.sights import ALICE, ALICES_SCREEN, BOB, after, caption, ended, frame, image
 

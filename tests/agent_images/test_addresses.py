@@ -6,8 +6,7 @@ import ipaddress
 import socket
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from yarl import URL
 
 from sightline_agent.images.addresses import is_disguised, may_connect

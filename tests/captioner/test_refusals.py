@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import httpx2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sightline.errors import (
     CredentialError,

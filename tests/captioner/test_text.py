@@ -5,8 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sightline.messages import MAX_TEXT, Caption
 from sightline_captioner.text import clean, one_line, quoted

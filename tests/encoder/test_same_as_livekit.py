@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import simplejpeg
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from livekit import rtc
 from livekit.agents.utils import images
 

@@ -19,8 +19,7 @@ from support.encoded import SVG, encoded, png_bomb
 from support.frames import jpeg
 from support.gateway_sessions import photo, session_with, stages
 from support.model_servers import OpenAIServer
-from support.sampling import CAPTIONER as LOOKER
-from support.sampling import Frames, stages_of, ticket
+from support.sampling import CAPTIONER as LOOKER, Frames, stages_of, ticket
 from support.scenes import BLUE, RED, scene
 from support.stage import captions, stored
 

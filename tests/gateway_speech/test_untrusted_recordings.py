@@ -14,8 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from sightline_gateway.errors import AudioError
 from sightline_gateway.speech.mp4 import declared_samples

@@ -19,8 +19,7 @@ from sightline.errors import SettingsError
 from sightline.health import Health
 from sightline.messages import RoomWanted
 from sightline_ingest.all_rooms import AllRooms
-from sightline_ingest.livekit_server import LiveKitError
-from sightline_ingest.livekit_server import LiveKitServer as LiveKit
+from sightline_ingest.livekit_server import LiveKitError, LiveKitServer as LiveKit
 from sightline_ingest.room_settings import RoomSettings
 from sightline_ingest.webhooks import PATH, Webhooks
 from support.livekit_publisher import Publisher

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sightline.messages import Trigger
 from sightline.sampling.policy import History, Look, Policy, Sample

@@ -7,8 +7,7 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sightline.sampling.scene import Scene, View, difference, thumbnail
 from sightline_ingest.picture import Picture, Plane, rotated

@@ -10,8 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 import simplejpeg
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 from pydantic import ValidationError
 
 from sightline import messages as m

@@ -1,4 +1,4 @@
-"""The README's table of settings is complete and up to date."""
+"""The table of settings is complete and up to date."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_setting_is_described(generator: ModuleType) -> None:
     assert missing == []
 
 
-def test_the_readme_is_up_to_date() -> None:
+def test_the_table_is_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, timeout=60, check=False
     )
@@ -71,13 +71,7 @@ def test_a_row_has_the_variable_its_default_and_what_it_does(generator: ModuleTy
 
 
 def test_only_what_is_between_the_markers_is_replaced(generator: ModuleType) -> None:
-    readme = f"# Title\n\n{generator.BEGIN}\nold\n{generator.END}\n\nThe end.\n"
-    made = generator.with_table(readme)
+    page = f"# Title\n\n{generator.BEGIN}\nold\n{generator.END}\n\nThe end.\n"
+    made = generator.with_table(page)
     assert made == f"# Title\n\n{generator.BEGIN}\n{generator.table()}\n{generator.END}\n\nThe end.\n"
-    assert generator.with_table(made) == made
-
-
-def test_a_readme_without_markers_gets_a_section_of_its_own(generator: ModuleType) -> None:
-    made = generator.with_table("# Title\n")
-    assert made.startswith(f"# Title\n\n## Settings\n\n{generator.BEGIN}\n")
     assert generator.with_table(made) == made

@@ -7,8 +7,7 @@ import unicodedata
 from itertools import combinations
 
 import pytest
-from hypothesis import assume, example, given
-from hypothesis import strategies as st
+from hypothesis import assume, example, given, strategies as st
 
 from sightline import subjects, topology
 from sightline.messages import Lane, Track

@@ -20,10 +20,7 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from support.http_server import Body as Body
-from support.http_server import Events, ModelServer, Routes
-from support.http_server import Fault as Fault
-from support.http_server import Status as Status
+from support.http_server import Body as Body, Events, Fault as Fault, ModelServer, Routes, Status as Status
 from support.recorded import Recorded as Recorded
 
 Pixels = NDArray[np.uint8]

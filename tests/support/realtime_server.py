@@ -23,8 +23,7 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from sightline import imaging
-from support.realtime_connection import Call as Call
-from support.realtime_connection import Connection, Item, texts_of
+from support.realtime_connection import Call as Call, Connection, Item, texts_of
 
 
 @dataclass(frozen=True)

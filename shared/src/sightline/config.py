@@ -7,14 +7,13 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings import SettingsError as NotJson
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError as NotJson
 
 from sightline.errors import SettingsError
 
 
 class Settings(BaseSettings):
-    """Base of all settings. Every field has a description: the table in the README is made of them."""
+    """Base of all settings. Every field has a description: the table in docs/settings.md is made of them."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 

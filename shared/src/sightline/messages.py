@@ -13,13 +13,15 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from sightline import imaging, subjects
-from sightline.turns import LeftOut as LeftOut
-from sightline.turns import Shown as Shown
-from sightline.turns import TurnRecord as TurnRecord
-from sightline.wire import BinaryMessage as BinaryMessage
-from sightline.wire import ContentType, Name, Stage
-from sightline.wire import Message as Message
-from sightline.wire import Wire as Wire
+from sightline.turns import LeftOut as LeftOut, Shown as Shown, TurnRecord as TurnRecord
+from sightline.wire import (
+    BinaryMessage as BinaryMessage,
+    ContentType,
+    Message as Message,
+    Name,
+    Stage,
+    Wire as Wire,
+)
 
 MAX_TEXT = 8_000
 """Characters of a caption that are kept."""

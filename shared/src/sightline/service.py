@@ -11,8 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
-from sightline import log as logging
-from sightline import tracing
+from sightline import log as logging, tracing
 from sightline.bus import Bus
 from sightline.config import BusSettings, ServiceSettings, load
 from sightline.errors import BusClosedError, NotPermittedError, SettingsError, SightlineError

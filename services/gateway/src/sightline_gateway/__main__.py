@@ -26,7 +26,7 @@ Settings come from the environment; the most important ones:
   AGENT_LLM_BASE_URL       the language model, with AGENT_LLM_MODEL and AGENT_LLM_API_KEY; or OPENAI_API_KEY
   NATS_URL                 the bus (nats://127.0.0.1:4222)
 
-`sightline gateway-token --session NAME` prints a token for development. All settings are in the README.
+`sightline gateway-token --session NAME` prints a token for development. All settings: docs/settings.md.
 """
 
 

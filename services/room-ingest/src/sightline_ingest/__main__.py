@@ -28,7 +28,7 @@ examples:
   room-ingest --source /dev/video0 --room demo --participant alice
   room-ingest --source rtsp://camera.local/stream --room lobby --participant door
 
-NATS_URL says where the bus is. Every setting is a variable of the environment: see the table in the README.
+NATS_URL says where the bus is. Every setting is a variable of the environment: docs/settings.md lists them.
 """
 
 

@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sightline import topology
-from sightline.bus import queue as work
-from sightline.bus import replicas as registry
+from sightline.bus import queue as work, replicas as registry
 from sightline.bus.clock import BusClock
 from sightline.bus.connection import Connection, NobodyListensError
 from sightline.bus.ensure import Change, drift, ensure_streams

@@ -101,8 +101,7 @@ def tail(
 ) -> None:
     """Show frames, captions and images as they happen."""
     _quiet()
-    from sightline.cli.tail import Kind
-    from sightline.cli.tail import tail as work
+    from sightline.cli.tail import Kind, tail as work
 
     chosen = {Kind.FRAMES: frames, Kind.CAPTIONS: captions, Kind.IMAGES: images}
     kinds = frozenset(kind for kind, wanted in chosen.items() if wanted) or frozenset(Kind)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sightline_agent.avatar.settings import AvatarSettings as AvatarSettings
-    from sightline_agent.avatar.start import AvatarError as AvatarError
-    from sightline_agent.avatar.start import start_avatar as start_avatar
+    from sightline_agent.avatar.start import AvatarError as AvatarError, start_avatar as start_avatar
 
 __all__ = ["AvatarError", "AvatarSettings", "start_avatar"]
 

@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sightline_agent.images.content import image_content as image_content
-    from sightline_agent.images.content import initial_context as initial_context
+    from sightline_agent.images.content import (
+        image_content as image_content,
+        initial_context as initial_context,
+    )
     from sightline_agent.images.inbox import ImageInbox as ImageInbox
     from sightline_agent.images.settings import ImageSettings as ImageSettings
     from sightline_agent.images.still import ImageError as ImageError

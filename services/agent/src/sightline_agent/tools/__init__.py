@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sightline_agent.tools.function_tools import configured_tools as configured_tools
-    from sightline_agent.tools.function_tools import vision_tools as vision_tools
+    from sightline_agent.tools.function_tools import (
+        configured_tools as configured_tools,
+        vision_tools as vision_tools,
+    )
 
 __all__ = ["configured_tools", "vision_tools"]
 

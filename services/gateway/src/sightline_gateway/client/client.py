@@ -24,10 +24,15 @@ import aiohttp
 
 from sightline.errors import DecodeError, SightlineError
 from sightline.messages import Trigger
-from sightline_gateway.client.inbox import ClosedError as ClosedError
-from sightline_gateway.client.inbox import Inbox, TurnReply, session_of, taken_frame
-from sightline_gateway.client.inbox import RefusedError as RefusedError
-from sightline_gateway.client.inbox import Reply as Reply
+from sightline_gateway.client.inbox import (
+    ClosedError as ClosedError,
+    Inbox,
+    RefusedError as RefusedError,
+    Reply as Reply,
+    TurnReply,
+    session_of,
+    taken_frame,
+)
 from sightline_gateway.protocol import (
     Audio,
     AudioChunk,
