@@ -1,6 +1,6 @@
 """Moondream over HTTP: the captioner's own client against the ``moondream`` package's.
 
-    uv run python benchmarks/moondream_client.py [--json] [--rounds 5] [--requests 40]
+    uv run python benchmarks/moondream_client.py [--rounds 5] [--requests 40]
 
 Both ask the same HTTPS server, a process of its own behind a network of 30 ms, for captions of the
 same JPEG, in turns within one run. The package gets its picture encoded already, so that only the
@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple
 import moondream
 import numpy as np
 import simplejpeg
-from moondream_server import server
+from _moondream_server import server
 
 from sightline.errors import DeadlineError
 from sightline.messages import Frame, Track, Trigger
@@ -61,7 +62,7 @@ async def main() -> None:
             for name, (call, at_once) in calls.items():
                 results[name].append(await measure(call, at_once, arguments.requests, stats))
         hang = await hanging(calls, stats)
-    report(results, hang, as_json=arguments.json)
+    report(results, hang)
 
 
 @asynccontextmanager
@@ -146,7 +147,7 @@ async def hanging(calls: dict[str, tuple[Call, int]], stats: Call) -> dict[str, 
     return outcome
 
 
-def report(results: dict[str, list[Round]], hang: dict[str, str], as_json: bool) -> None:
+def report(results: dict[str, list[Round]], hang: dict[str, str]) -> None:
     rows = {name: median(rounds) for name, rounds in results.items()}
     first, straight, pooled, threads = rows.values()
     ratios = {
@@ -155,15 +156,16 @@ def report(results: dict[str, list[Round]], hang: dict[str, str], as_json: bool)
         "processor time, one at a time": first.cpu_ms / straight.cpu_ms,
         f"processor time, {AT_ONCE} at once": pooled.cpu_ms / threads.cpu_ms,
     }
-    if as_json:
-        table = {name: row._asdict() for name, row in rows.items()}
-        print(json.dumps({"clients": table, "own / package": ratios, "hang": hang}, indent=2))
-        return
-    print(f"{'median of rounds':26}{'requests/s':>12}{'CPU ms':>9}{'stall ms':>10}{'connections':>18}")
+    table = {name: row._asdict() for name, row in rows.items()}
+    print(json.dumps({"clients": table, "own / package": ratios, "hang": hang}, indent=2))
+    lines = [f"{'median of rounds':26}{'requests/s':>12}{'CPU ms':>9}{'stall ms':>10}{'connections':>18}"]
     for name, row in rows.items():
-        print(f"{name:26}{row.per_second:12.1f}{row.cpu_ms:9.2f}{row.stall_ms:10.1f}{row.connections:18.0f}")
-    print("\nown / package: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
-    print(f"a server that never answers: own {hang['own']}; package {hang['package']}")
+        lines.append(
+            f"{name:26}{row.per_second:12.1f}{row.cpu_ms:9.2f}{row.stall_ms:10.1f}{row.connections:18.0f}"
+        )
+    lines.append("\nown / package: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
+    lines.append(f"a server that never answers: own {hang['own']}; package {hang['package']}")
+    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def median(rounds: list[Round]) -> Round:
@@ -193,7 +195,6 @@ def frame() -> Frame:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each client (5)")
     parser.add_argument("--requests", type=int, default=40, help="requests in each round (40)")
     parser.add_argument("--latency", type=float, default=0.02, help="seconds the model takes (0.02)")
