@@ -7,6 +7,7 @@ from dataclasses import replace
 from sightline import topology
 from sightline.bus import Bus
 from sightline.config import BusSettings
+from sightline.messages import Lane
 from support.command_line import sightline
 from support.nats_server import Server
 
@@ -66,3 +67,22 @@ async def test_a_change_that_the_server_refuses_is_an_error_that_says_what_to_do
     assert line.startswith("sightline: SIGHTLINE_CAPTIONS")
     assert "storage" in line
     assert "Delete the stream" in line
+
+
+async def test_a_stage_has_its_queues_before_any_replica_of_it_ran(nats: Server) -> None:
+    """What scales replicas by their queue's lag counts wrongly where there is no queue."""
+    finished = await sightline("init", "--stage", "plates", "--stage", "captioner", NATS_URL=nats.url)
+    assert finished.code == 0
+    async with Bus.open(looking(nats), name="test") as bus:
+        for stage in ("plates", "captioner"):
+            for lane in Lane:
+                assert await bus.lag(topology.lane_queue(stage, lane)) == (0, 0)
+        assert await bus.lag(topology.ROOM_QUEUE) == (0, 0)
+    assert (await sightline("init", "--stage", "plates", NATS_URL=nats.url)).code == 0
+
+
+async def test_a_stage_that_is_no_name_is_refused(nats: Server) -> None:
+    finished = await sightline("init", "--stage", "number.plates", NATS_URL=nats.url)
+    assert finished.code == 2
+    assert "--stage: expected letters" in finished.err
+    assert "number.plates" in finished.err

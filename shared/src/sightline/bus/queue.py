@@ -111,6 +111,15 @@ class WorkQueue:
             await self._recover(error)
             return None
 
+    async def ensure(self) -> None:
+        """Create the queue's consumer where it is missing, without taking anything.
+
+        Raises:
+            TopologyError: It exists with other settings.
+            BusError: No answer, or its stream is missing.
+        """
+        await ensure_consumer(self._jetstream, self._queue)
+
     async def close(self) -> None:
         """Stop pulling. What was delivered and not taken comes back after ``ack_wait``."""
         if self._pulls is not None:

@@ -155,13 +155,16 @@ def ask(
 @app.command(rich_help_panel=LOOK_AFTER)
 def init(
     apply: Annotated[bool, typer.Option("--apply", help="Change streams that differ.")] = False,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="Create this stage's queues, too.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create the streams, or compare them with what Sightline needs."""
     _quiet()
     from sightline.cli.streams import init as work
 
-    raise typer.Exit(0 if command.finish(work(apply, as_json)) else command.FAILED)
+    raise typer.Exit(0 if command.finish(work(apply, as_json, stage or ())) else command.FAILED)
 
 
 @app.command(rich_help_panel=LOOK_AFTER)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sightline import topology
-from sightline.bus import Change
+from sightline.bus import Bus, Change
 from sightline.cli.connect import open_bus
 from sightline.cli.output import complain, emit, table
 from sightline.config import BusSettings, load
+from sightline.errors import SettingsError
+from sightline.messages import Lane
+
+_STAGE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 HINT = (
     "streams exist with other settings; services will not start on them. "
@@ -16,26 +21,41 @@ HINT = (
 )
 
 
-async def init(apply: bool, as_json: bool) -> bool:
+async def init(apply: bool, as_json: bool, stages: Sequence[str] = ()) -> bool:
     """Create missing streams, compare the others, and print what was found.
 
     Args:
         apply: Change streams that differ.
+        stages: Stages whose queues are created, too, before a replica of them ever ran.
 
     Returns:
         Whether all streams are as they should be now.
 
     Raises:
         TopologyError: The server refuses a change: it never changes storage or retention.
+        SettingsError: A stage's name is none.
     """
+    for stage in stages:
+        if not _STAGE.fullmatch(stage):
+            raise SettingsError(f"--stage: expected letters, digits, - and _, 64 at most, got {stage!r}")
     settings = load(BusSettings)
     async with open_bus(settings) as bus:
         changes = await bus.ensure(topology.streams(settings.stream_replicas), apply=apply, report=True)
+        await _ensure_queues(bus, stages)
     _show(changes, as_json)
     good = all(change.action != "differs" for change in changes)
     if not good and not as_json:
         complain(HINT)
     return good
+
+
+async def _ensure_queues(bus: Bus, stages: Sequence[str]) -> None:
+    """What scales on a queue's lag needs the queue, while nobody works on it yet."""
+    if not stages:
+        return
+    wanted = [topology.lane_queue(stage, lane) for stage in stages for lane in Lane]
+    for queue in [topology.ROOM_QUEUE, *wanted]:
+        await bus.queue(queue).ensure()
 
 
 def _show(changes: Sequence[Change], as_json: bool) -> None:
