@@ -8,7 +8,7 @@ import pytest
 
 from sightline import errors
 
-RETRYABLE = {"BusError", "RetryableError", "DeadlineError", "RateLimitedError"}
+RETRYABLE = {"BusError", "StoreFullError", "RetryableError", "DeadlineError", "RateLimitedError"}
 ALL = dict(inspect.getmembers(errors, inspect.isclass))
 
 

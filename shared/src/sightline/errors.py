@@ -41,6 +41,10 @@ class BusError(SightlineError):
     retryable = True
 
 
+class StoreFullError(BusError):
+    """The bus has no room left for a message. Names the stream; somebody has to make room."""
+
+
 class BusClosedError(SightlineError):
     """The connection to the bus is closed for good: credentials expired or were refused."""
 

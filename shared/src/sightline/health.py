@@ -28,9 +28,16 @@ class Health:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Part -> what is wrong with it. The bus is right when JetStream answered just now."""
-        bus = {"bus": self._bus.problem} if self._bus is not None and not self._bus.ready else {}
-        return bus | self._problems
+        """Part -> what is wrong with it. The bus is right when JetStream answered just now and has room."""
+        return self._of_the_bus() | self._problems
+
+    def _of_the_bus(self) -> dict[str, str]:
+        if self._bus is None:
+            return {}
+        if not self._bus.ready:
+            return {"bus": self._bus.problem}
+        # What has room goes on: a full disk takes no captions, but frames lie in memory.
+        return {"store": self._bus.full.problem} if self._bus.full.problem else {}
 
 
 class HealthServer:

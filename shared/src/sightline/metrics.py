@@ -9,6 +9,9 @@ BUS_UP = Gauge(
     "sightline_bus_up", "1 while a JetStream request succeeded just now.", multiprocess_mode="livemin"
 )
 BUS_RECONNECTS = Counter("sightline_bus_reconnects", "Times the bus came back.")
+BUS_REFUSED = Counter(
+    "sightline_bus_refused", "Messages that a stream had no room for: make room.", ["stream"]
+)
 LOOP_LAG = Histogram(
     "sightline_event_loop_lag_seconds",
     "How late the event loop runs its timers.",

@@ -41,6 +41,7 @@ class Bus:
 
     Attributes:
         changes: Tells when ``ready``, ``problem`` or ``generation`` changes.
+        full: Its ``problem`` names streams that have no room left.
     """
 
     def __init__(self, settings: BusSettings, name: str, verify: bool = True) -> None:
@@ -58,6 +59,7 @@ class Bus:
         self._jetstream = JetStream(self._connection, self._clock)
         self._keeper = Keeper(self._connection, self._jetstream, settings.stream_replicas, verify)
         self.changes: Changes = self._keeper.changes
+        self.full = self._jetstream.full
         self._servings: set[Serving[Any]] = set()
         self._keeping: asyncio.Task[Any] | None = None
 
@@ -136,7 +138,7 @@ class Bus:
             message_id: A message stored under this id a moment ago is not stored twice.
 
         Raises:
-            BusError: Not stored, or not known to be.
+            BusError: Not stored, or not known to be; StoreFullError: for want of room.
             TooLargeError: With its headers it is larger than the server or the stream takes.
             NotPermittedError: The credential has no right to the subject.
         """
@@ -231,8 +233,7 @@ class Bus:
     ) -> AsyncGenerator[Received[M], None]:
         """Read a stream as it grows, for ever, through restarts; cancel the task to stop.
 
-        After the stream was lost, its ``history`` comes again: readers are idempotent. Messages
-        that do not parse are logged and skipped.
+        After the stream was lost its ``history`` comes again. What does not parse is logged and skipped.
         """
         repair = self._keeper.repair
         return Feed(self._jetstream, stream.name, subject, tuple(types), headers_only, history, repair).read()

@@ -10,12 +10,16 @@ from nats.aio.msg import Msg
 
 from sightline.bus.clock import BusClock
 from sightline.bus.connection import Connection
-from sightline.errors import BusError, TooLargeError
+from sightline.bus.full import FullStreams
+from sightline.errors import BusError, StoreFullError, TooLargeError
 
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 STORE_FAILED = 10077
 MESSAGE_TOO_LARGE = 10054
+
+NO_ROOM = frozenset({10023, 10028, 10047, STORE_FAILED})
+"""The server's disk or memory, or what it or an account may use of these, is full."""
 
 
 class ApiError(BusError):
@@ -34,12 +38,21 @@ class SlotTakenError(ApiError):
     """A queue of one message per subject has one."""
 
 
+class NoRoomError(ApiError, StoreFullError):
+    """JetStream has no room for a message."""
+
+
 class JetStream:
-    """The requests that Sightline makes of JetStream. All raise BusError in time."""
+    """The requests that Sightline makes of JetStream. All raise BusError in time.
+
+    Attributes:
+        full: Knows the streams that had no room.
+    """
 
     def __init__(self, connection: Connection, clock: BusClock) -> None:
         self.connection = connection
         self._clock = clock
+        self.full = FullStreams()
 
     async def api(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """One request to ``$JS.API``.
@@ -64,12 +77,19 @@ class JetStream:
         """Publish and wait until it is stored.
 
         Raises:
-            ApiError: Refused, by a full slot for example.
+            SlotTakenError: A queue of one message per subject has one.
+            StoreFullError: There is no room for it.
+            ApiError: Refused for another reason.
             TooLargeError: Larger than the connection or the stream takes.
             BusError: Not known whether it is stored.
         """
         try:
-            return _checked(subject, await self.connection.request(subject, payload, headers))
+            answer = _checked(subject, await self.connection.request(subject, payload, headers))
+            self.full.stored(subject)
+            return answer
+        except NoRoomError as error:
+            self.full.refused(subject, error)
+            raise
         except ApiError as error:
             if error.err_code == MESSAGE_TOO_LARGE:
                 raise TooLargeError(f"a message of {len(payload):,} bytes on {subject}: {error}") from error
@@ -100,5 +120,6 @@ def _checked(subject: str, reply: Msg) -> dict[str, Any]:
 
 def _api_error(subject: str, error: dict[str, Any]) -> ApiError:
     # The same number stands for a full stream and a full disk.
-    taken = error.get("err_code") == STORE_FAILED and "per subject" in error.get("description", "")
-    return SlotTakenError(subject, error) if taken else ApiError(subject, error)
+    if error.get("err_code") == STORE_FAILED and "per subject" in error.get("description", ""):
+        return SlotTakenError(subject, error)
+    return (NoRoomError if error.get("err_code") in NO_ROOM else ApiError)(subject, error)

@@ -168,7 +168,9 @@ class Keeper:
         if self._connection.denied:
             return self._refuse(NotPermittedError(self._connection.denied))
         self._broken = True
-        self._problem = problem
+        if problem != self._problem:
+            self._problem = problem
+            self.changes.tell()
         self._unanswered = 0 if answered or not self._connection.connected else self._unanswered + 1
         self._set_ready(False)
         return HEARTBEAT / 4

@@ -17,6 +17,7 @@ from sightline.errors import (
     CredentialError,
     RateLimitedError,
     SightlineError,
+    StoreFullError,
 )
 from sightline.log import get_logger
 from sightline.messages import Caption, DeadLetter, Frame, FrameInfo, Lane, Ticket, TrackEnded, Trigger
@@ -34,6 +35,9 @@ ATTEMPTS = 3
 
 REFUSED_SECONDS = 10.0
 """Pause after a key was refused: people have to act."""
+
+FULL_SECONDS = 2.0
+"""Pause of a ticket whose result the bus had no room for."""
 
 PUBLISH_TRIES = 4
 _EARLY = 0.9
@@ -67,6 +71,8 @@ async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> None:
     except asyncio.CancelledError:
         await _hand_back(taken)
         raise
+    except StoreFullError as full:
+        outcome = await _not_stored(replica, taken, full)
     except (BusError, BusClosedError) as lost:
         # Nothing to mend here: the ticket, or one for a newer frame, comes again.
         log.debug("ticket_lost", stage=replica.stage, reason=str(lost))
@@ -153,8 +159,8 @@ async def _publish(replica: Replica, finding: Finding) -> None:
         try:
             await replica.bus.publish(finding, message_id=message_id)
             return
-        except BusError:
-            if attempt == PUBLISH_TRIES:
+        except BusError as error:
+            if attempt == PUBLISH_TRIES or isinstance(error, StoreFullError):
                 raise
             await asyncio.sleep(attempt * random.uniform(0.3, 0.6))
 
@@ -204,11 +210,20 @@ async def _fail(
         frame=frame,
     )
     with contextlib.suppress(BusError, BusClosedError):
-        await replica.bus.publish(letter)
+        with contextlib.suppress(StoreFullError):  # without room for letters the log is all there is
+            await replica.bus.publish(letter)
         await taken.done()
         if frame is not None:
             await _offer_again(replica, lane, taken.parse(Ticket), frame)
     return "dead"
+
+
+async def _not_stored(replica: Replica, taken: Taken, full: StoreFullError) -> str:
+    """There may be room in a moment; later there is a newer frame anyway."""
+    log.debug("result_not_stored", stage=replica.stage, reason=str(full))
+    with contextlib.suppress(BusError, BusClosedError):
+        await (taken.retry(FULL_SECONDS) if taken.attempts < ATTEMPTS else taken.done())
+    return "unstored"
 
 
 @contextlib.asynccontextmanager
