@@ -12,6 +12,21 @@ BUS_RECONNECTS = Counter("sightline_bus_reconnects", "Times the bus came back.")
 BUS_REFUSED = Counter(
     "sightline_bus_refused", "Messages that a stream had no room for: make room.", ["stream"]
 )
+BUS_BYTES = Counter(
+    "sightline_bus_bytes", "Bytes of payloads to and from the bus, by what they are.", ["direction", "of"]
+)
+STREAM_BYTES = Gauge(
+    "sightline_stream_bytes", "What a stream holds.", ["stream"], multiprocess_mode="livemostrecent"
+)
+STREAM_MAX_BYTES = Gauge(
+    "sightline_stream_max_bytes", "What a stream may hold.", ["stream"], multiprocess_mode="livemostrecent"
+)
+STREAM_MESSAGES = Gauge(
+    "sightline_stream_messages",
+    "Messages that a stream holds.",
+    ["stream"],
+    multiprocess_mode="livemostrecent",
+)
 LOOP_LAG = Histogram(
     "sightline_event_loop_lag_seconds",
     "How late the event loop runs its timers.",
@@ -20,6 +35,24 @@ LOOP_LAG = Histogram(
 
 TICKETS = Counter(
     "sightline_tickets", "Tickets worked on, by what came of them.", ["stage", "lane", "outcome"]
+)
+TRACKS_WAITING = Gauge(
+    "sightline_tracks_waiting",
+    "Tracks that wait for this stage or are in its hands; each replica tells of the whole stage.",
+    ["stage", "lane"],
+    multiprocess_mode="livemostrecent",
+)
+QUEUE_AGE = Histogram(
+    "sightline_queue_age_seconds",
+    "Time that a ticket waited for a replica, from offered to first taken.",
+    ["stage", "lane"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30),
+)
+STAGE_SECONDS = Histogram(
+    "sightline_stage_seconds",
+    "Time that a ticket was in a replica's hands, from taken to done, pauses included.",
+    ["stage", "lane"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60),
 )
 WORK_SECONDS = Histogram(
     "sightline_work_seconds",

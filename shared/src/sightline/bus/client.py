@@ -9,7 +9,13 @@ from typing import Any
 
 import nats.aio.client
 
+from sightline.metrics import BUS_BYTES
+from sightline.subjects import ROOT
+
 RETRY_SECONDS = 1.0
+
+_COUNTED = frozenset({"frames", "work", "captions", "images", "dead", "turns"})
+_STORED_ON = b"Nats-Subject: "
 
 
 class Client(nats.aio.client.Client):
@@ -52,10 +58,31 @@ class Client(nats.aio.client.Client):
                 await self._error_cb(error)
             await asyncio.sleep(RETRY_SECONDS)
 
+    async def _send_publish(
+        self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, Any] | None
+    ) -> None:
+        await super()._send_publish(subject, reply, payload, payload_size, headers)
+        BUS_BYTES.labels("out", _what(subject)).inc(payload_size)
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        about = subject
+        if headers and (found := headers.find(_STORED_ON)) >= 0:
+            # The answer of a direct get came to an inbox.
+            about = headers[found + len(_STORED_ON) :].split(b"\r\n", 1)[0]
+        BUS_BYTES.labels("in", _what(about.decode(errors="replace"))).inc(len(data))
+        await super()._process_msg(sid, subject, reply, data, headers)
+
     def _abort(self) -> None:
         writer = getattr(self._transport, "_io_writer", None)
         if writer is not None:
             writer.transport.abort()
+
+
+def _what(subject: str) -> str:
+    """What a subject's messages are, as a label: few, whatever the subject."""
+    root, _, rest = subject.partition(".")
+    kind = rest.partition(".")[0]
+    return kind if root == ROOT and kind in _COUNTED else "other"
 
 
 @contextlib.contextmanager

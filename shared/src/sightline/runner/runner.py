@@ -17,6 +17,7 @@ from sightline.runner.ask import answer
 from sightline.runner.memory import Memory
 from sightline.runner.pause import Pause
 from sightline.runner.ticket import REFUSED_SECONDS, Replica, serve_ticket
+from sightline.runner.waiting import watch_waiting
 from sightline.stages import StageEntry, announce
 from sightline.topology import lane_queue
 from sightline.worker import VisionWorker
@@ -59,6 +60,7 @@ class Runner:
         unregister = await self._register()
         entry = StageEntry(stage=self._stage, wants=self._worker.wants)
         announcing = asyncio.create_task(announce(self._bus, entry))
+        watching = asyncio.create_task(watch_waiting(self._bus, self._stage))
         lanes = [Lane.URGENT, *[Lane.ROUTINE] * self._worker.concurrency]
         slots = [asyncio.create_task(self._slot(lane, stopping)) for lane in lanes]
         log.info("stage_started", stage=self._stage, slots=self._worker.concurrency)
@@ -68,9 +70,10 @@ class Runner:
             announcing.cancel()
             await asyncio.wait(slots, timeout=max(MIN_GRACE, grace))
         finally:
-            for task in (announcing, stopped, *slots):
+            tasks = (announcing, watching, stopped, *slots)
+            for task in tasks:
                 task.cancel()
-            ended = await asyncio.gather(announcing, stopped, *slots, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
             await unregister()
         for result in ended:
             if isinstance(result, Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from sightline.errors import (
 )
 from sightline.log import get_logger
 from sightline.messages import Caption, DeadLetter, Frame, FrameInfo, Lane, Ticket, TrackEnded, Trigger
-from sightline.metrics import FRAME_AGE, IN_PROGRESS, TICKETS, WORK_SECONDS
+from sightline.metrics import FRAME_AGE, IN_PROGRESS, QUEUE_AGE, STAGE_SECONDS, TICKETS, WORK_SECONDS
 from sightline.runner.memory import Memory
 from sightline.runner.pause import Pause
 from sightline.runner.work import Finding, look
@@ -60,6 +61,10 @@ async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> None:
     """Do what a ticket asks for, and remove it or hand it back."""
     outcome = "failed"
     frame: FrameInfo | None = None
+    began = time.monotonic()
+    if taken.attempts == 1:
+        waited = (replica.bus.now() - taken.at).total_seconds()
+        QUEUE_AGE.labels(replica.stage, lane).observe(max(0.0, waited))
     try:
         ticket = taken.parse(Ticket)
         async with _kept(taken):
@@ -84,6 +89,7 @@ async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> None:
         log.exception("ticket_failed", stage=replica.stage)
         error = SightlineError(f"{type(bug).__name__}: {bug}")
         outcome = await _fail(replica, lane, taken, frame, error)
+    STAGE_SECONDS.labels(replica.stage, lane).observe(time.monotonic() - began)
     TICKETS.labels(replica.stage, lane, outcome).inc()
 
 
@@ -106,7 +112,8 @@ async def _serve_frame(replica: Replica, lane: Lane, taken: Taken, newest: Recei
     if not replica.memory.claim(frame):
         return "superseded"
     try:
-        with tracing.span(f"{replica.stage} process", newest.headers, lane=lane.value):
+        about = {"stage": replica.stage, "lane": lane.value, "frame": frame.id, "sequence": frame.sequence}
+        with tracing.span(f"{replica.stage} process", newest.headers, kind="consumer", **about):
             findings = await _look(replica, frame)
             for finding in findings:
                 await _publish(replica, finding)

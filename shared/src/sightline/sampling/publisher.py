@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sightline import subjects
+from sightline import subjects, tracing
 from sightline.bus import Bus
 from sightline.changes import Changes
-from sightline.errors import BusError, DecodeError
+from sightline.errors import BusError, DecodeError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import Caption, Frame, FrameInfo, Lane, Message, Ticket, Track, TrackEnded
 from sightline.sampling.metrics import FRAMES, TICKETS
@@ -74,9 +74,11 @@ class Publisher:
         Raises:
             SightlineError: The bus did not take the frame. It is not sent again: the next one is newer.
         """
-        await self._bus.publish(frame)
-        FRAMES.labels(frame.trigger).inc()
-        offered = await self.offer(frame, stages)
+        age = (self._bus.now() - frame.captured_at).total_seconds()
+        about = {"frame": frame.id, "sequence": frame.sequence, "trigger": frame.trigger.value}
+        with tracing.span("frame publish", kind="producer", ago=age, **about):
+            await self._store(frame)
+            offered = await self.offer(frame, stages)
         return offered.taken | offered.waiting
 
     async def offer(self, frame: FrameInfo, stages: Iterable[str]) -> Offered:
@@ -93,6 +95,14 @@ class Publisher:
             SightlineError: The bus did not take it.
         """
         await self._bus.publish(TrackEnded(track=track, sequence=sequence))
+
+    async def _store(self, frame: Frame) -> None:
+        try:
+            await self._bus.publish(frame)
+        except SightlineError:
+            FRAMES.labels(frame.trigger, "refused").inc()
+            raise
+        FRAMES.labels(frame.trigger, "published").inc()
 
     async def _offer(self, frame: FrameInfo, stage: str) -> str:
         ticket = Ticket(stage=stage, lane=Lane.of(frame.trigger), track=frame.track, sequence=frame.sequence)
