@@ -11,16 +11,18 @@ from typing import Annotated
 import typer
 from livekit.agents import AgentServer
 
-from sightline.config import LiveKitSettings, ServiceSettings, load
+from sightline.config import BusSettings, LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError
 from sightline.log import configure, get_logger
 from sightline_agent.avatar import AvatarSettings
 from sightline_agent.avatar.plugins import require_avatar
 from sightline_agent.console import NO_SERVER, converse
+from sightline_agent.images import ImageSettings
 from sightline_agent.job_metrics import JobMetrics
 from sightline_agent.models import can_speak, require_model
-from sightline_agent.realtime.settings import RealtimeSettings
+from sightline_agent.realtime.settings import RealtimeSettings, WatchSettings
 from sightline_agent.settings import AgentSettings, WorkerSettings
+from sightline_agent.tools.settings import ToolSettings
 from sightline_agent.worker import build_server
 
 log = get_logger()
@@ -70,15 +72,16 @@ def main() -> None:
 def _run(http_port: int | None, dev: bool) -> None:
     configure(load(ServiceSettings), "agent")
     # What a job would fail for is said now, not in the first call.
-    settings = load(AgentSettings)
+    given = {} if http_port is None else {"http_port": http_port}
+    settings, worker, livekit = load(AgentSettings), load(WorkerSettings, **given), load(LiveKitSettings)
+    for others in (BusSettings, ImageSettings, ToolSettings, WatchSettings):
+        load(others)
     require_model(settings)
     # LiveKit's plugins register on the main thread, which a job's need not be.
     require_avatar(load(AvatarSettings), speaks=can_speak(settings) or bool(load(RealtimeSettings).model))
-    given = {} if http_port is None else {"http_port": http_port}
-    worker = load(WorkerSettings, **given)
     metrics = JobMetrics(worker)
     try:
-        asyncio.run(_serve(build_server(worker, load(LiveKitSettings), metrics.directory), metrics, dev))
+        asyncio.run(_serve(build_server(worker, livekit, metrics.directory), metrics, dev))
     finally:
         metrics.close()
 

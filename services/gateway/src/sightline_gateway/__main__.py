@@ -41,9 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = load(GatewaySettings)
         load(SessionSettings)
         Handshake(settings, Tokens(settings))
-    # The models' libraries take a second to load: not for --help, and not for a bad setting.
-    from sightline_gateway.serve import serve
+        # The models' libraries take a second to load: not for --help, and not for a bad setting of the above.
+        from sightline_agent.settings import AgentSettings
+        from sightline_gateway.serve import serve
 
+        load(AgentSettings)
     run(NAME, serve)
 
 
