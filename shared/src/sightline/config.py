@@ -32,6 +32,9 @@ class BusSettings(Settings):
     inbox_prefix: str = Field("_INBOX", description="Private inbox, where the credential has one.")
     request_timeout: float = Field(2.0, gt=0, description="Seconds one request to the bus may take.")
     stream_replicas: int = Field(1, ge=1, le=5, description="Copies of each stream on a NATS cluster.")
+    create_streams: bool = Field(
+        True, description="Create streams that are missing; false: wait until somebody who may has."
+    )
 
 
 class ServiceSettings(Settings):

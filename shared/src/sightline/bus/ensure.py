@@ -12,6 +12,10 @@ from sightline.topology import Queue, Stream
 
 _SECOND = 1_000_000_000
 
+WAITING = (
+    "no such stream, and NATS_CREATE_STREAMS is off: waiting for a room-ingest, a gateway or `sightline init`"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -33,28 +37,35 @@ class Change:
         return f"{self.stream}.{self.field}: wanted {self.wanted!r}, found {self.found!r}"
 
 
-async def ensure_streams(jetstream: JetStream, streams: Iterable[Stream], apply: bool) -> list[Change]:
+async def ensure_streams(
+    jetstream: JetStream, streams: Iterable[Stream], apply: bool, create: bool = True
+) -> list[Change]:
     """Create what is missing and compare the rest, field by field.
 
     Args:
         apply: Change streams that differ.
+        create: Otherwise one that is missing is an error: the credential may have no right to make it.
 
     Raises:
+        ApiError: A stream is missing.
         TopologyError: The server refused a change (it never changes storage or retention).
     """
     changes: list[Change] = []
     for stream in streams:
-        changes += await _ensure_stream(jetstream, stream, apply)
+        changes += await _ensure_stream(jetstream, stream, apply, create)
     return changes
 
 
-async def _ensure_stream(jetstream: JetStream, stream: Stream, apply: bool) -> list[Change]:
+async def _ensure_stream(jetstream: JetStream, stream: Stream, apply: bool, create: bool) -> list[Change]:
     wanted = _stream_config(stream)
+    look = f"STREAM.INFO.{stream.name}"
     try:
-        found = (await jetstream.api(f"STREAM.INFO.{stream.name}"))["config"]
+        found = (await jetstream.api(look))["config"]
     except ApiError as error:
         if error.err_code != STREAM_NOT_FOUND:
             raise
+        if not create:
+            raise ApiError(look, {"err_code": STREAM_NOT_FOUND, "description": WAITING}) from error
         await jetstream.api(f"STREAM.CREATE.{stream.name}", wanted)
         return [Change(stream.name, "created")]
     differences = [
@@ -133,6 +144,11 @@ def _stream_config(stream: Stream) -> dict[str, Any]:
         "allow_rollup_hdrs": stream.allow_rollup_hdrs,
         "deny_delete": stream.deny_delete,
         "num_replicas": stream.num_replicas,
+        # What would bring in, or take away, messages that the subjects say nothing of.
+        "mirror": None,
+        "sources": None,
+        "republish": None,
+        "subject_transform": None,
     }
 
 

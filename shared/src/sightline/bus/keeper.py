@@ -135,7 +135,9 @@ class Keeper:
             return
         self._broken = False
         connection_now, first = self._connection.reconnects, self._ensured < 0
-        changes = await ensure_streams(self._jetstream, topology.streams(self._replicas), apply=False)
+        may_create = self._connection.settings.create_streams
+        wanted = topology.streams(self._replicas)
+        changes = await ensure_streams(self._jetstream, wanted, apply=False, create=may_create)
         if different := drift(changes):
             raise TopologyError(
                 f"streams exist with other settings: {different}. `sightline init --apply` changes them"

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sightline.cli import command, extensions
+from sightline.cli.nats_config.command import nats_config
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
 Room = Annotated[str, typer.Argument(help="Name of the room.", show_default=False)]
@@ -213,4 +214,5 @@ def _quiet() -> None:
     quiet_logs(command.debug)
 
 
+app.command("nats-config", rich_help_panel=LOOK_AFTER)(nats_config)
 extensions.add_commands(app)

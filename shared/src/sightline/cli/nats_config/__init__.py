@@ -1,0 +1,1 @@
+"""``sightline nats-config``: a configuration of NATS with one credential per service."""
