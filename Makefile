@@ -8,7 +8,9 @@ ARGS ?=
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-web test lint types format bench
+.PHONY: help demo demo-web test lint types format bench images up down logs
+# Either version, on the same file.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 help: ## What can be made
 	@echo "make TARGET [ARGS=...]"
@@ -40,6 +42,18 @@ bench: $(INSTALLED) ## All benchmarks; results go to benchmarks/results
 		result=benchmarks/results/$$(basename $$script .py).json; \
 		$(BIN)/python $$script $(ARGS) >$$result && echo $$result && cat $$result || exit 1; \
 	done
+
+images: ## The images of all services
+	deploy/docker/build
+
+up: images ## Everything in containers: docs/operations/compose.md; ARGS='--scale captioner=4'
+	COMPOSE="$(COMPOSE)" deploy/docker/up $(ARGS)
+
+down: ## End what `make up` began; what is stored stays, unless ARGS=--volumes
+	COMPOSE_PROFILES=observability,local-model $(COMPOSE) down --remove-orphans $(ARGS)
+
+logs: ## What the containers say, as they say it; ARGS=captioner
+	$(COMPOSE) logs --follow --tail 100 $(ARGS)
 
 $(INSTALLED): .ci/install .ci/uv uv.lock pyproject.toml shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 	.ci/install

@@ -60,7 +60,7 @@ def table() -> str:
 
 def _section(settings: type[Settings]) -> str:
     rows = [
-        f"| `{_variable(settings, name, field)}` | {_default(field)} | {_cell(field.description or '')} |"
+        f"| `{variable(settings, name, field)}` | {_default(field)} | {_cell(field.description or '')} |"
         for name, field in settings.model_fields.items()
         if name in settings.__annotations__  # what it inherits is in a section of its own
     ]
@@ -68,7 +68,8 @@ def _section(settings: type[Settings]) -> str:
     return "\n".join([f"**{title}**", "", "| variable | default | what |", "|---|---|---|", *rows])
 
 
-def _variable(settings: type[Settings], name: str, field: FieldInfo) -> str:
+def variable(settings: type[Settings], name: str, field: FieldInfo) -> str:
+    """The name of a field's environment variable."""
     alias = field.validation_alias
     if isinstance(alias, AliasChoices):
         alias = alias.choices[0]
@@ -76,11 +77,17 @@ def _variable(settings: type[Settings], name: str, field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    text = default_text(field)
     if field.is_required():
         return "required"
-    value = field.get_default(call_default_factory=True, validated_data={})
-    text = ",".join(_texts(value))
     return f"`{_cell(text)}`" if text else ""
+
+
+def default_text(field: FieldInfo) -> str:
+    """The default as it would be written into the environment; empty where there is none."""
+    if field.is_required():
+        return ""
+    return ",".join(_texts(field.get_default(call_default_factory=True, validated_data={})))
 
 
 def _texts(value: Any) -> Iterator[str]:
