@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,6 +12,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sightline.bus import Bus
 from sightline.config import ServiceSettings
 from sightline.errors import SettingsError
+from sightline.metrics import LOOP_LAG
+
+LAG_SECONDS = 0.5
 
 
 class Health:
@@ -84,3 +89,11 @@ async def _live(_request: web.Request) -> web.Response:
 
 async def _metrics(_request: web.Request) -> web.Response:
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def watch_loop() -> None:
+    """Show how late the event loop runs, for ever: what blocks it makes everything late."""
+    while True:
+        due = time.monotonic() + LAG_SECONDS
+        await asyncio.sleep(LAG_SECONDS)
+        LOOP_LAG.observe(max(0.0, time.monotonic() - due))

@@ -8,15 +8,13 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 
 from sightline import log as logging, tracing
 from sightline.bus import Bus
 from sightline.config import BusSettings, ServiceSettings, load
 from sightline.errors import BusClosedError, NotPermittedError, SettingsError, SightlineError
-from sightline.health import Health, HealthServer
-from sightline.metrics import LOOP_LAG
+from sightline.health import Health, HealthServer, watch_loop
 from sightline.plugins import load_worker
 from sightline.runner import Runner
 from sightline.worker import VisionWorker
@@ -25,7 +23,6 @@ log = logging.get_logger()
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
-LAG_SECONDS = 0.5
 LATE_SECONDS = 3.0
 """On top of the drain time, for what is neither work in hand nor bounded."""
 
@@ -101,7 +98,7 @@ def explained(name: str) -> Iterator[None]:
 async def _live(service: Service, serve: Serve) -> int:
     _handle_signals(service)
     http = HealthServer(service.health, service.settings)
-    lag = asyncio.create_task(_watch_loop())
+    lag = asyncio.create_task(watch_loop())
     try:
         await http.start()
         await service.bus.start()
@@ -202,11 +199,3 @@ def _exit_after(seconds: float) -> None:
     timer = threading.Timer(seconds, os._exit, [EXIT_FAILED])
     timer.daemon = True
     timer.start()
-
-
-async def _watch_loop() -> None:
-    """Show how late the event loop runs: a worker that blocks it makes everything late."""
-    while True:
-        due = time.monotonic() + LAG_SECONDS
-        await asyncio.sleep(LAG_SECONDS)
-        LOOP_LAG.observe(max(0.0, time.monotonic() - due))

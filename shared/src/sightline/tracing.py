@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, Literal
+from typing import Literal
 
 from opentelemetry import propagate, trace
 
@@ -63,7 +63,7 @@ def span(
     kind: Kind = "internal",
     ago: float = 0.0,
     links: Iterable[Mapping[str, str]] = (),
-    **attributes: Any,
+    about: Mapping[str, str | int] | None = None,
 ) -> Iterator[None]:
     """A span around a piece of work.
 
@@ -72,6 +72,7 @@ def span(
         kind: What it does with messages.
         ago: Seconds since it really began.
         links: Headers of messages that it used.
+        about: Attributes: never a name, nor what was seen or said.
     """
     context = propagate.extract(parent) if parent else None
     tracer = trace.get_tracer("sightline", tracer_provider=_own)
@@ -81,7 +82,7 @@ def span(
         kind=trace.SpanKind[kind.upper()],
         start_time=time.time_ns() - round(max(0.0, ago) * 1e9),
         links=list(_links(links)),
-        attributes=attributes,
+        attributes=about,
     ):
         yield
 

@@ -23,6 +23,7 @@ from sightline_agent.context import VisionContext
 from sightline_agent.feed import VisionFeed
 from sightline_agent.records import fitting
 from sightline_agent.settings import AgentSettings
+from sightline_agent.traces import Traces
 
 log = get_logger()
 
@@ -46,6 +47,7 @@ class Eyes:
         context: What is known of the room. Lookups are memory only.
         changes: Tells when the context changes, and when the eyes open.
         profile: Of the images that are shown.
+        traces: Where what is known came from.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Eyes:
     ) -> None:
         self.context = VisionContext(room, settings.max_caption_age)
         self.changes = Changes()
+        self.traces = Traces()
         self.profile = settings.image_profile
         self._requested_by = requested_by
         self._follows_images = settings.mode in ("images", "both")
@@ -214,7 +217,7 @@ class Eyes:
                 await bus.start()
             profile = self.profile if self._follows_images else ""
             feed = VisionFeed(bus, self.context, profile, self._requested_by)
-            feed.changes = self.changes
+            feed.changes, feed.traces = self.changes, self.traces
             self._bus, self._feed, self._problem = bus, feed, ""
             self.changes.tell()
             await _connected(bus)

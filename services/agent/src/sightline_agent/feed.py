@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import datetime
+from typing import Any
 
 from sightline import subjects, topology
-from sightline.bus import Bus
+from sightline.bus import Bus, Received
 from sightline.changes import Changes
 from sightline.errors import BusClosedError, SightlineError
 from sightline.log import get_logger
@@ -22,6 +22,7 @@ from sightline.messages import (
     TrackEnded,
 )
 from sightline_agent.context import VisionContext
+from sightline_agent.traces import Traces
 
 log = get_logger()
 
@@ -48,6 +49,7 @@ class VisionFeed:
         self.bus = bus
         self.context = context
         self.changes = Changes()
+        self.traces = Traces()
         self._profile = profile
         self._requested_by = requested_by
         self._speaking: set[str] = set()
@@ -88,7 +90,7 @@ class VisionFeed:
                 log.debug("image_not_fetched", reason=str(error))
                 return
             if received is not None:
-                self._take(received.message, received.at)
+                self._take(received)
 
     async def say(self, participant: str, speaking: bool) -> None:
         """Tell the sources that somebody began or stopped to speak."""
@@ -104,23 +106,26 @@ class VisionFeed:
             types=(FrameInfo, TrackEnded),
             headers_only=True,
         ):
-            if isinstance(received.message, FrameInfo | TrackEnded):
-                self._take(received.message, received.at)
+            self._take(received)
 
     async def _follow_captions(self) -> None:
         subject = subjects.room_captions(self.context.room)
         async for received in self.bus.feed(topology.CAPTIONS, subject, types=(Caption,), history="all"):
-            self._take(received.message, received.at)
+            self._take(received)
 
     async def _follow_images(self) -> None:
         subject = subjects.room_images(self.context.room)
         async for received in self.bus.feed(topology.IMAGES, subject, types=(EncodedImage,)):
             if received.message.profile == self._profile:
-                self._take(received.message, received.at)
+                self._take(received)
 
-    def _take(self, message: FrameInfo | TrackEnded | Caption | EncodedImage, at: datetime) -> None:
-        if self.context.update(message, at):
-            self.changes.tell()
+    def _take(self, received: Received[Any]) -> None:
+        message = received.message
+        if not self.context.update(message, received.at):
+            return
+        if isinstance(message, Caption | EncodedImage):
+            self.traces.keep(message.id, received.headers)
+        self.changes.tell()
 
     async def _keep_said(self) -> None:
         """Say again what sources must know: messages get lost, and so do streams."""

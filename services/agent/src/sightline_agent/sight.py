@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from livekit.agents import Agent, AgentSession, FlushSentinel, get_job_context
 from livekit.agents.llm import ChatChunk, ChatContext
 from livekit.agents.utils import is_given
 
+from sightline import tracing
 from sightline.bus import Bus
 from sightline.log import get_logger
 from sightline.messages import Shown, TurnRecord
@@ -195,9 +197,20 @@ class Sight:
     def _record(self, record: TurnRecord) -> None:
         metrics.count(record)
         if self.eyes is not None:
-            self.eyes.tell(record)
+            with self._traced(record, self.eyes):
+                self.eyes.tell(record)
         if self._on_turn is not None:
             self._on_turn(record)
+
+    def _traced(self, record: TurnRecord, eyes: Eyes) -> AbstractContextManager[None]:
+        """The span of a turn that is over, which links the frames that it was shown."""
+        return tracing.span(
+            "turn",
+            kind="consumer",
+            ago=record.added + record.seconds,
+            links=eyes.traces.of(record.shown),
+            about={"mode": record.mode, "begun_by": record.begun_by, "shown": len(record.shown)},
+        )
 
     def _begin_reply(self) -> TurnRecord:
         agent = self._session.current_agent if self._session is not None else None

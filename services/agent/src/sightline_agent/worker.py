@@ -9,8 +9,10 @@ from livekit.agents import AgentServer, AgentSession, JobContext, JobExecutorTyp
 from livekit.agents.llm import RealtimeModel
 from livekit.agents.voice.room_io import RoomOptions
 
+from sightline import tracing
 from sightline.config import LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError, SightlineError
+from sightline.health import watch_loop
 from sightline.log import configure, get_logger
 from sightline_agent.avatar import AvatarSettings, start_avatar
 from sightline_agent.images import ImageInbox, ImageSettings
@@ -101,11 +103,15 @@ async def build_session(settings: AgentSettings) -> AgentSession[None]:
 
 async def join(job: JobContext) -> None:
     """One job: be in the room, with eyes, until it is over."""
-    configure(load(ServiceSettings), "agent")
+    service = load(ServiceSettings)
+    configure(service, "agent")
+    tracing.configure(service, "agent")
     settings, realtime = load(AgentSettings), load(RealtimeSettings)
     session = await build_session(settings)
+    lag = asyncio.create_task(watch_loop())
 
     async def close() -> None:
+        lag.cancel()
         await close_models(session)
 
     job.add_shutdown_callback(close)  # called once the session is closed

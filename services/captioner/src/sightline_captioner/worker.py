@@ -10,6 +10,7 @@ from sightline.log import get_logger
 from sightline.messages import Caption, Frame
 from sightline.worker import StageWants, VisionWorker
 from sightline_captioner.choose import choose
+from sightline_captioner.metrics import asked
 from sightline_captioner.settings import CaptionerSettings
 
 NET_SECONDS = 1.0
@@ -50,12 +51,14 @@ class Captioner(VisionWorker):
 
     async def process(self, frame: Frame) -> Caption:
         """Describe a frame. Raises what ``Backend.describe`` raises."""
-        text, data = await self._backend.describe(frame)
+        with asked(self._choice.name):
+            text, data = await self._backend.describe(frame)
         return Caption(text=text, data=data, model=self._choice.model, prompt=self._choice.prompt)
 
     async def ask(self, frame: Frame, question: str) -> str:
         """Answer a question about a frame. Raises what ``Backend.describe`` raises."""
-        return await self._backend.ask(frame, question)
+        with asked(self._choice.name):
+            return await self._backend.ask(frame, question)
 
     async def close(self) -> None:
         await self._backend.close()

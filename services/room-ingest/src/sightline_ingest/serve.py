@@ -18,6 +18,7 @@ from sightline.service import Service
 from sightline.stages import StageRegistry
 from sightline_ingest import sdk_log
 from sightline_ingest.all_rooms import AllRooms
+from sightline_ingest.bus_metrics import watch_bus
 from sightline_ingest.fenced import FencedPublisher
 from sightline_ingest.lease import Lease
 from sightline_ingest.leases import Outcome, RoomLeases
@@ -72,7 +73,7 @@ async def ingest(bus: Bus, health: Health, stopping: asyncio.Event, settings: In
         if rooms.rooms == "all" and rooms.webhook_bind:
             webhooks = Webhooks(settings.livekit, everyone.announce)
             await listening.enter_async_context(webhooks.listening(rooms.webhook_bind))
-        background = [stages.run(), server.watch()]
+        background = [stages.run(), server.watch(), watch_bus(bus)]
         if rooms.rooms == "all":
             background.append(everyone.run())
         log.info("ready_for_rooms", rooms=rooms.rooms, capacity=rooms.max_rooms)

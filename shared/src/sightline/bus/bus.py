@@ -18,7 +18,7 @@ from sightline.bus.jetstream import JetStream, SlotTakenError
 from sightline.bus.keeper import Keeper
 from sightline.bus.received import Received, parse
 from sightline.bus.serving import Serving, wire_of
-from sightline.bus.stored import read_stored
+from sightline.bus.stored import Stores, read_stored
 from sightline.changes import Changes
 from sightline.config import BusSettings
 from sightline.errors import BusClosedError, BusError, TopologyError
@@ -42,6 +42,7 @@ class Bus:
     Attributes:
         changes: Tells when ``ready``, ``problem`` or ``generation`` changes.
         full: Its ``problem`` names streams that have no room left.
+        stores: How much the streams hold, for whoever looks after them.
     """
 
     def __init__(self, settings: BusSettings, name: str, verify: bool = True) -> None:
@@ -60,6 +61,7 @@ class Bus:
         self._keeper = Keeper(self._connection, self._jetstream, settings.stream_replicas, verify)
         self.changes: Changes = self._keeper.changes
         self.full = self._jetstream.full
+        self.stores = Stores(self._jetstream)
         self._servings: set[Serving[Any]] = set()
         self._keeping: asyncio.Task[Any] | None = None
 
@@ -290,10 +292,4 @@ class Bus:
         self, name: str, version: str, subject: str, status: Status, endpoints: Mapping[str, registry.Handler]
     ) -> Stop:
         """Announce this process as a replica of a stage; see ``sightline.bus.replicas``."""
-        service = await registry.register(self._connection, name, version, subject, status, endpoints)
-
-        async def stop() -> None:
-            with contextlib.suppress(Exception):  # the connection may be gone, and with it the service
-                await service.stop()
-
-        return stop
+        return await registry.register(self._connection, name, version, subject, status, endpoints)

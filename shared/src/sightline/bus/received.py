@@ -20,12 +20,14 @@ class Received(Generic[M_co]):
     Attributes:
         at: When the stream stored it, on the bus's clock.
         headers: As they came; they carry the trace context.
+        sequence: Its number in the stream, where it was read from ``stored``; 0 elsewhere.
     """
 
     message: M_co
     at: datetime
     subject: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sequence: int = 0
 
 
 def parse(types: tuple[type[M_co], ...], headers: Mapping[str, str] | None, payload: bytes) -> M_co:

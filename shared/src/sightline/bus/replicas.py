@@ -12,7 +12,7 @@ from typing import Any
 from nats.aio.msg import Msg
 from nats.micro import add_service
 from nats.micro.request import Request
-from nats.micro.service import EndpointStats, Service
+from nats.micro.service import EndpointStats
 
 from sightline.bus.connection import Connection, end
 from sightline.log import get_logger
@@ -48,12 +48,15 @@ async def register(
     status_subject: str,
     status: Callable[[], dict[str, Any]],
     endpoints: Mapping[str, Handler],
-) -> Service:
+) -> Callable[[], Awaitable[None]]:
     """Announce a replica, and serve its endpoints, one of the replicas per request.
 
     Args:
         status: What this replica says of itself when asked.
         endpoints: Subject -> handler.
+
+    Returns:
+        Call and await it to stop; it never raises.
     """
 
     def data(_endpoint: EndpointStats) -> dict[str, Any]:
@@ -70,7 +73,12 @@ async def register(
     for subject, handler in endpoints.items():
         name = subject.rpartition(".")[0].replace(".", "-")
         await service.add_endpoint(name=name, subject=subject, handler=_concurrently(connection, handler))
-    return service
+
+    async def stop() -> None:
+        with contextlib.suppress(Exception):  # the connection may be gone, and with it the service
+            await service.stop()
+
+    return stop
 
 
 def _concurrently(connection: Connection, handler: Handler) -> Callable[[Request], Awaitable[None]]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 
@@ -17,8 +17,39 @@ from sightline.bus.received import Received, parse
 from sightline.errors import BusError, DecodeError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import Message
+from sightline.topology import Stream
 
 log = get_logger()
+
+
+class Held(NamedTuple):
+    """What a stream holds, and the most that it may; -1 is no limit."""
+
+    messages: int
+    bytes: int
+    max_bytes: int
+
+
+class Stores:
+    """What is asked and done about whole streams, by people and what they watch with."""
+
+    def __init__(self, jetstream: JetStream) -> None:
+        self._jetstream = jetstream
+
+    async def held(self, stream: Stream) -> Held:
+        """Raises BusError: no answer, or no such stream."""
+        info = await self._jetstream.api(f"STREAM.INFO.{stream.name}")
+        state = info["state"]
+        return Held(state["messages"], state["bytes"], info["config"].get("max_bytes", -1))
+
+    async def delete(self, stream: Stream, sequence: int) -> None:
+        """Delete one message for good.
+
+        Raises:
+            BusError: It is not there, or no answer.
+            NotPermittedError: The credential may not; those of services never may.
+        """
+        await self._jetstream.api(f"STREAM.MSG.DELETE.{stream.name}", {"seq": sequence, "no_erase": True})
 
 
 async def read_stored(
@@ -96,7 +127,8 @@ def _received(stream: str, types: tuple[type[Message], ...], message: Msg) -> Re
     except DecodeError as error:
         log.warning("message_skipped", stream=stream, reason=str(error))
         return None
-    return Received(parsed, message.metadata.timestamp, message.subject, message.headers or {})
+    about = message.metadata
+    return Received(parsed, about.timestamp, message.subject, message.headers or {}, about.sequence.stream)
 
 
 async def _delete(jetstream: JetStream, stream: str, consumer: str) -> None:

@@ -112,8 +112,13 @@ async def _serve_frame(replica: Replica, lane: Lane, taken: Taken, newest: Recei
     if not replica.memory.claim(frame):
         return "superseded"
     try:
-        about = {"stage": replica.stage, "lane": lane.value, "frame": frame.id, "sequence": frame.sequence}
-        with tracing.span(f"{replica.stage} process", newest.headers, kind="consumer", **about):
+        about: dict[str, str | int] = {
+            "stage": replica.stage,
+            "lane": lane.value,
+            "frame": frame.id,
+            "sequence": frame.sequence,
+        }
+        with tracing.span(f"{replica.stage} process", newest.headers, kind="consumer", about=about):
             findings = await _look(replica, frame)
             for finding in findings:
                 await _publish(replica, finding)
@@ -199,15 +204,16 @@ async def _fail(
     replica: Replica, lane: Lane, taken: Taken, frame: FrameInfo | None, error: SightlineError
 ) -> str:
     replica.report(error)
+    told = log.bind(stage=replica.stage, **(_whose(frame) if frame else {}))
     if isinstance(error, CredentialError):
         replica.pause.extend(REFUSED_SECONDS)
     if error.retryable and taken.attempts < ATTEMPTS:
         delay = random.uniform(0.5, 1) * 2 ** (taken.attempts - 2)
-        log.info("ticket_retried", stage=replica.stage, attempt=taken.attempts, reason=str(error))
+        told.info("ticket_retried", attempt=taken.attempts, reason=str(error))
         with contextlib.suppress(BusError, BusClosedError):
             await taken.retry(delay)
         return "retried"
-    log.warning("ticket_given_up", stage=replica.stage, error=type(error).__name__, reason=str(error)[:300])
+    told.warning("ticket_given_up", error=type(error).__name__, reason=str(error)[:300])
     letter = DeadLetter(
         stage=replica.stage,
         work_subject=taken.subject,
@@ -223,6 +229,10 @@ async def _fail(
         if frame is not None:
             await _offer_again(replica, lane, taken.parse(Ticket), frame)
     return "dead"
+
+
+def _whose(frame: FrameInfo) -> dict[str, str]:
+    return {"room": frame.track.room, "frame": frame.id}
 
 
 async def _not_stored(replica: Replica, taken: Taken, full: StoreFullError) -> str:

@@ -75,8 +75,12 @@ class Publisher:
             SightlineError: The bus did not take the frame. It is not sent again: the next one is newer.
         """
         age = (self._bus.now() - frame.captured_at).total_seconds()
-        about = {"frame": frame.id, "sequence": frame.sequence, "trigger": frame.trigger.value}
-        with tracing.span("frame publish", kind="producer", ago=age, **about):
+        about: dict[str, str | int] = {
+            "frame": frame.id,
+            "sequence": frame.sequence,
+            "trigger": frame.trigger.value,
+        }
+        with tracing.span("frame publish", kind="producer", ago=age, about=about):
             await self._store(frame)
             offered = await self.offer(frame, stages)
         return offered.taken | offered.waiting
