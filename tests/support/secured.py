@@ -78,6 +78,7 @@ class Secured:
             tls=ssl.create_default_context(cafile=self.plan.folder.tls.ca),
             error_cb=note,
             allow_reconnect=False,
+            inbox_prefix=f"_INBOX_{name}",
         )
         try:
             yield Caller(name, client, refused)
@@ -97,18 +98,22 @@ class Caller:
         """Publish nothing there, and say whether the server took it."""
         self._refused.clear()
         await self.client.publish(subject, b"")
-        # The refusal comes before the answer to this.
-        await self.client.flush()
+        await self._answered()
         return not self._said("publish", subject)
 
     async def may_subscribe(self, subject: str) -> bool:
         """Subscribe for a moment, and say whether the server took it."""
         self._refused.clear()
         subscription = await self.client.subscribe(subject)
-        await self.client.flush()
+        await self._answered()
         denied = self._said("subscription", subject)
         await subscription.unsubscribe()
         return not denied
+
+    async def _answered(self) -> None:
+        """Ask what everybody may: the answer comes after a refusal of what was said before."""
+        # Not a flush: its ping overtakes what waits to be sent.
+        await self.client.request("$JS.API.STREAM.INFO.SIGHTLINE_FRAMES")
 
     def _said(self, kind: str, subject: str) -> bool:
         violation = f'permissions violation for {kind} to "{subject.lower()}"'
