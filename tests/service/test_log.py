@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import structlog
 
+from sightline import subjects
 from sightline.config import ServiceSettings
-from sightline.log import configure, get_logger
+from sightline.log import configure, get_logger, name_id
+from sightline.messages import Lane, Track
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +108,31 @@ def test_one_line_per_request_of_a_client_library_is_too_many(capsys: pytest.Cap
     configure(ServiceSettings(log_format="json", log_level="info"), "captioner")
     logging.getLogger("httpx").info("HTTP Request: POST")
     assert said(capsys) == []
+
+
+def test_rooms_and_people_are_told_as_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(ServiceSettings(log_format="json"), "agent")
+    track = Track(room="Marlowe's room", participant="Marlowe", id="TR_1")
+    get_logger().info("room_joined", room=track.room, participants=2)
+    logging.getLogger("theirs").info("received job", extra={"room": track.room, "job": {"room": track.room}})
+    for subject in (
+        subjects.frame(track),
+        subjects.work("captioner", Lane.URGENT, track),
+        subjects.dead("captioner", subjects.work("captioner", Lane.URGENT, track)),
+        subjects.capture(track.room, track.participant),
+        subjects.room(track.room),
+    ):
+        get_logger().warning("request_dropped", subject=subject, reason=f"no answer on {subject} within 2 s")
+    entries = said(capsys)
+    assert "Marlowe" not in str(entries)
+    assert entries[0].items() >= {"room": name_id(track.room), "participants": 2}.items()
+    assert entries[1]["room"] == entries[0]["room"]
+    assert entries[2]["subject"] == f"sightline.frames.{name_id(track.room)}.{name_id('Marlowe')}.TR_1"
+    assert all(name_id(track.room) in entry["reason"] for entry in entries[2:])
+
+
+def test_at_debug_names_are_told_for_who_asked_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(ServiceSettings(log_format="json", log_level="debug"), "agent")
+    get_logger().debug("room_wanted", room="Marlowe's room")
+    get_logger().info("room_wanted", room="Marlowe's room")
+    assert [entry["room"] for entry in said(capsys)] == ["Marlowe's room", name_id("Marlowe's room")]

@@ -1,22 +1,63 @@
 """Logs: structlog, JSON for machines, a console for people.
 
-Nothing here shows what a camera saw: no pixels and no captions at info level or above.
+Nothing here shows what a camera saw: no pixels and no captions at info level or above. Names of rooms
+and people are told as ids there, by which the lines about one room are found all the same.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
 from sightline.config import ServiceSettings
+from sightline.subjects import ROOT, token
+
+_NAMES = frozenset({"room", "room_name", "participant", "participant_identity", "identity"})
+_WITHIN = frozenset({"job", "job_request"})
+"""What LiveKit's libraries log whole, with names inside."""
+
+_SUBJECT = re.compile(
+    rf"(\b{ROOT}\.(?:(?:frames|images|captions|control|rooms|turns)|work\.[\w-]+\.\w+|dead\.[\w-]+))"
+    r"\.([\w~-]+)(?:\.([\w~-]+))?"
+)
+"""What is known of whom: the first two tokens after the kind are a room's and a participant's."""
 
 
 def get_logger() -> Any:
     """A logger that takes an event name and fields: ``log.info("frame_published", trigger="timer")``."""
     return structlog.get_logger()
+
+
+def name_id(name: str) -> str:
+    """How logs call a room or a participant: eight digits, the same in every service."""
+    return _id(token(name))
+
+
+def _without_names(_logger: object, level: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A processor: from info on, names are told as ids."""
+    if level == "debug":
+        return entry
+    for key, value in list(entry.items()):
+        if key in _WITHIN:
+            del entry[key]
+        elif isinstance(value, str):
+            entry[key] = name_id(value) if key in _NAMES else _SUBJECT.sub(_of_ids, value)
+    return entry
+
+
+def _of_ids(subject: re.Match[str]) -> str:
+    kind, *tokens = (each for each in subject.groups() if each)
+    return ".".join([kind, *map(_id, tokens)])
+
+
+def _id(of_token: str) -> str:
+    return hashlib.blake2s(of_token.encode(), digest_size=4).hexdigest()
 
 
 def configure(settings: ServiceSettings, service: str) -> None:
@@ -26,6 +67,7 @@ def configure(settings: ServiceSettings, service: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_names,
     ]
     renderers: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -51,7 +93,7 @@ def configure(settings: ServiceSettings, service: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )

@@ -64,14 +64,14 @@ class Visit:
         self._listen(room)
         over = False
         async with joined(room, self._server, self._name, self._settings.join_timeout):
-            log.info("room_joined", participants=len(room.remote_participants))
+            log.info("room_joined", room=self._name, participants=len(room.remote_participants))
             try:
                 await self._tracks.end_leftovers(room.remote_participants)
                 end = await self._follow(room)
                 over = end is not End.EVICTED
             finally:
                 await self._tracks.close(over)
-        log.info("room_left", end=end.name.lower())
+        log.info("room_left", room=self._name, end=end.name.lower())
         return end
 
     async def _follow(self, room: rtc.Room) -> End:
