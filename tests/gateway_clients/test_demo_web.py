@@ -63,7 +63,8 @@ async def test_with_models_in_the_environment_these_describe_and_answer() -> Non
         assert "a wall of red bricks" in users_words(completions(model)[-1])[-1]
 
 
-async def test_it_says_where_the_page_is_and_ends_with_all_its_processes() -> None:
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "passed on by make, too"])
+async def test_it_says_where_the_page_is_and_ends_with_all_its_processes(times: int) -> None:
     port = free_port()
     async with started("demo-web", "--port", str(port)) as process:
         said = await said_until(process, "^C ends it.")
@@ -71,7 +72,8 @@ async def test_it_says_where_the_page_is_and_ends_with_all_its_processes() -> No
         assert "OPENAI_API_KEY" in said
         processes = psutil.Process(process.pid).children(recursive=True)
         assert len(processes) >= 4  # NATS, the captioner, the encoder, the gateway
-        process.send_signal(signal.SIGINT)
+        for _ in range(times):
+            process.send_signal(signal.SIGTERM if times > 1 else signal.SIGINT)
         async with asyncio.timeout(30):
             _, err = await process.communicate()
         assert (process.returncode, err) == (0, b"")

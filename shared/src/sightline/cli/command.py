@@ -49,7 +49,7 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
 
     try:
         return asyncio.run(work)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(INTERRUPTED) from None
     except BaseExceptionGroup as group:
         raise _first(group) from group
