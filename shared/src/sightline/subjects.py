@@ -86,6 +86,10 @@ def dead(stage: str, work_subject: str) -> str:
     return f"{ROOT}.dead.{stage}.{'.'.join(work_subject.split('.')[4:])}"
 
 
+def dead_of(stage: str) -> str:
+    return f"{ROOT}.dead.{stage}.>"
+
+
 def room(name: str) -> str:
     return f"{ROOT}.rooms.{token(name)}"
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from sightline.cli import command, extensions
+from sightline.cli import command, dead_app, extensions
 from sightline.cli.nats_config.command import nats_config
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
@@ -214,5 +214,6 @@ def _quiet() -> None:
     quiet_logs(command.debug)
 
 
+app.add_typer(dead_app.app, name="dead", rich_help_panel=LOOK_AFTER)
 app.command("nats-config", rich_help_panel=LOOK_AFTER)(nats_config)
 extensions.add_commands(app)

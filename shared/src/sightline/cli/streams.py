@@ -36,8 +36,7 @@ async def init(apply: bool, as_json: bool, stages: Sequence[str] = ()) -> bool:
         SettingsError: A stage's name is none.
     """
     for stage in stages:
-        if not _STAGE.fullmatch(stage):
-            raise SettingsError(f"--stage: expected letters, digits, - and _, 64 at most, got {stage!r}")
+        check_stage(stage)
     settings = load(BusSettings)
     async with open_bus(settings) as bus:
         changes = await bus.ensure(topology.streams(settings.stream_replicas), apply=apply, report=True)
@@ -47,6 +46,12 @@ async def init(apply: bool, as_json: bool, stages: Sequence[str] = ()) -> bool:
     if not good and not as_json:
         complain(HINT)
     return good
+
+
+def check_stage(stage: str) -> None:
+    """Raises SettingsError: a stage's name is none."""
+    if not _STAGE.fullmatch(stage):
+        raise SettingsError(f"--stage: expected letters, digits, - and _, 64 at most, got {stage!r}")
 
 
 async def _ensure_queues(bus: Bus, stages: Sequence[str]) -> None:
