@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -155,7 +155,7 @@ def _record(letter: Letter, now: datetime) -> dict[str, Any]:
     }
 
 
-def _row(letter: Letter, now: datetime) -> Iterable[object]:
+def _row(letter: Letter, now: datetime) -> Sequence[object]:
     dead, frame = letter.message, letter.message.frame
     reason = dead.reason if len(dead.reason) <= REASON else f"{dead.reason[: REASON - 1]}…"
     of = (who(frame.track), f"#{frame.sequence}") if frame else ("nobody knows whose", "-")
