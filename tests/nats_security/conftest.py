@@ -15,7 +15,7 @@ from support.secured import Caller, Secured, plan
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def secured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Secured]:
-    """Running, with the streams that `sightline init` makes, and a worker `plates` beside the built-in ones."""
+    """Running, with the streams that `sightline init` makes, and a worker `plates` of its own."""
     made = Secured(plan(tmp_path_factory.mktemp("secured") / "nats", workers=("plates",)))
     async with made.server:
         async with Bus.open(made.bus_settings("admin"), name="init"):
