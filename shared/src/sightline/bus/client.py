@@ -45,6 +45,9 @@ class Client(nats.aio.client.Client):
     async def _connect_to_server(self, s: Any) -> None:
         # An attempt that timed out left its socket open.
         self._abort()
+        if self._nkeys_seed is not None:
+            # The seed is read again for each signature, but not the public key that goes with it.
+            await asyncio.to_thread(self._setup_nkeys_connect)
         await super()._connect_to_server(s)
 
     async def _attempt_reconnect(self) -> None:
