@@ -28,6 +28,7 @@ LEAKS = (
 # Read once, before they are removed.
 LIVEKIT_SERVER = os.environ.get("LIVEKIT_SERVER", "")
 CHROMIUM = os.environ.get("CHROMIUM", "")
+HELM = os.environ.get("HELM", "")
 NATS_KIND = os.environ.get("SIGHTLINE_TEST_NATS", "auto")
 REQUIRED = frozenset(filter(None, os.environ.get("SIGHTLINE_REQUIRE", "").split(",")))
 
