@@ -77,7 +77,7 @@ DASHBOARDS: dict[str, tuple[str, list[Panel]]] = {
             Panel(
                 "Dead letters a minute",
                 "short",
-                {f"60 * {rate('sightline_tickets_total', 'stage', 'outcome="dead"')}": "{{stage}}"},
+                {"60 * " + rate("sightline_tickets_total", "stage", 'outcome="dead"'): "{{stage}}"},
             ),
             Panel(
                 "Bytes to the bus a second",
