@@ -27,7 +27,7 @@ from sightline_agent.settings import WorkerSettings
 from sightline_agent.turn import text_session
 from sightline_agent.vision_agent import VisionAgent
 from sightline_agent.worker import build_server
-from support.agents import agent_listens, completions, talking_to, users_words
+from support.agents import Reader, agent_listens, completions, talking_to, users_words
 from support.caller import Caller
 from support.http_server import ModelServer
 from support.livekit_publisher import Publisher, participant_token
@@ -40,7 +40,6 @@ from support.voice_server import SPEECH, TRANSCRIPTIONS, VoiceServer
 pytestmark = pytest.mark.livekit
 
 CHAT = "lk.chat"
-TRANSCRIPTION = "lk.transcription"
 COMPLETIONS = "/v1/chat/completions"
 
 
@@ -85,23 +84,6 @@ async def worker(livekit: LiveKitServer, bus: Bus, **settings: str) -> AsyncIter
 async def _read(stream: asyncio.StreamReader, lines: list[str]) -> None:
     async for line in stream:
         lines += [line.decode()]
-
-
-class Reader:
-    """What agents write to a participant."""
-
-    def __init__(self, room: rtc.Room) -> None:
-        self.said: asyncio.Queue[str] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
-        room.register_text_stream_handler(TRANSCRIPTION, self._on_stream)
-
-    def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        task = asyncio.create_task(self._take(reader))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _take(self, reader: rtc.TextStreamReader) -> None:
-        self.said.put_nowait(await reader.read_all())
 
 
 @pytest.mark.parametrize("executor", ["process", "thread"])

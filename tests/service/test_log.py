@@ -115,6 +115,8 @@ def test_rooms_and_people_are_told_as_ids(capsys: pytest.CaptureFixture[str]) ->
     track = Track(room="Marlowe's room", participant="Marlowe", id="TR_1")
     get_logger().info("room_joined", room=track.room, participants=2)
     logging.getLogger("theirs").info("received job", extra={"room": track.room, "job": {"room": track.room}})
+    logging.getLogger("theirs").info("linked", extra={"lk.pii.participant_identity": "Marlowe"})
+    logging.getLogger("theirs").info('left room "Marlowe\'s room" with reason: RoomClosed')
     for subject in (
         subjects.frame(track),
         subjects.work("captioner", Lane.URGENT, track),
@@ -127,8 +129,10 @@ def test_rooms_and_people_are_told_as_ids(capsys: pytest.CaptureFixture[str]) ->
     assert "Marlowe" not in str(entries)
     assert entries[0].items() >= {"room": name_id(track.room), "participants": 2}.items()
     assert entries[1]["room"] == entries[0]["room"]
-    assert entries[2]["subject"] == f"sightline.frames.{name_id(track.room)}.{name_id('Marlowe')}.TR_1"
-    assert all(name_id(track.room) in entry["reason"] for entry in entries[2:])
+    assert entries[2]["lk.pii.participant_identity"] == name_id("Marlowe")
+    assert entries[3]["event"] == f"left room {name_id(track.room)} with reason: RoomClosed"
+    assert entries[4]["subject"] == f"sightline.frames.{name_id(track.room)}.{name_id('Marlowe')}.TR_1"
+    assert all(name_id(track.room) in entry["reason"] for entry in entries[4:])
 
 
 def test_at_debug_names_are_told_for_who_asked_for_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ from support.model_servers import OpenAIServer
 from support.recorded import Recorded
 from support.sights import caption, frame
 
+TRANSCRIPTION = "lk.transcription"
+
 
 def talking_to(model: OpenAIServer, **settings: Any) -> AgentSettings:
     """Settings with this model; looks at nothing by itself, for there are no sources."""
@@ -80,3 +82,20 @@ async def agent_listens(room: rtc.Room) -> None:
     ):
         changed.clear()
         await changed.wait()
+
+
+class Reader:
+    """What agents write to a participant."""
+
+    def __init__(self, room: rtc.Room) -> None:
+        self.said: asyncio.Queue[str] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        room.register_text_stream_handler(TRANSCRIPTION, self._on_stream)
+
+    def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        task = asyncio.create_task(self._take(reader))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take(self, reader: rtc.TextStreamReader) -> None:
+        self.said.put_nowait(await reader.read_all())

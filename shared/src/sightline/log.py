@@ -19,8 +19,14 @@ from sightline.config import ServiceSettings
 from sightline.subjects import ROOT, token
 
 _NAMES = frozenset({"room", "room_name", "participant", "participant_identity", "identity"})
+_PERSONAL = "lk.pii."
+"""What LiveKit's libraries put before the names of fields that tell of people."""
+
 _WITHIN = frozenset({"job", "job_request"})
-"""What LiveKit's libraries log whole, with names inside."""
+"""What they log whole, with names inside."""
+
+_ROOM = re.compile(r'(?<=\broom )"((?:[^"\\]|\\.)*)"')
+"""As they write it in a sentence."""
 
 _SUBJECT = re.compile(
     rf"(\b{ROOT}\.(?:(?:frames|images|captions|control|rooms|turns)|work\.[\w-]+\.\w+|dead\.[\w-]+))"
@@ -39,16 +45,23 @@ def name_id(name: str) -> str:
     return _id(token(name))
 
 
-def _without_names(_logger: object, level: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _without_names(
+    _logger: object, _method: str, entry: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     """A processor: from info on, names are told as ids."""
-    if level == "debug":
+    if entry.get("level") == "debug":
         return entry
     for key, value in list(entry.items()):
         if key in _WITHIN:
             del entry[key]
         elif isinstance(value, str):
-            entry[key] = name_id(value) if key in _NAMES else _SUBJECT.sub(_of_ids, value)
+            is_name = key in _NAMES or key.startswith(_PERSONAL)
+            entry[key] = name_id(value) if is_name else _without_names_inside(value)
     return entry
+
+
+def _without_names_inside(text: str) -> str:
+    return _ROOM.sub(lambda room: name_id(room[1]), _SUBJECT.sub(_of_ids, text))
 
 
 def _of_ids(subject: re.Match[str]) -> str:
@@ -67,17 +80,17 @@ def configure(settings: ServiceSettings, service: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _without_names,
     ]
     renderers: list[Any] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, _without_names, structlog.processors.JSONRenderer()]
         if as_json
         else [
+            _without_names,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 # The default shows the values of local variables: pixels, captions and keys.
                 exception_formatter=structlog.dev.plain_traceback,
-            )
+            ),
         ]
     )
     structlog.configure(
@@ -93,7 +106,7 @@ def configure(settings: ServiceSettings, service: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
