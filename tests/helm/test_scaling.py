@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
 from collections.abc import Iterator
@@ -100,6 +101,12 @@ def test_without_keda_a_metric_that_replicas_have_is_scaled_on() -> None:
     assert names == {gauge.name}
 
 
+def test_keda_asks_for_the_account_that_the_streams_are_in() -> None:
+    for values, account in [("workers", "$G"), ("everything", "SIGHTLINE")]:
+        for each in of_kind(render(values_file(values)), "ScaledObject").values():
+            assert {told["account"] for told in triggers(each).values()} == {account}
+
+
 async def test_a_server_of_the_chart_tells_the_lag_of_every_queue_that_keda_asks_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +126,7 @@ async def test_a_server_of_the_chart_tells_the_lag_of_every_queue_that_keda_asks
         ]
         assert len(wanted) == 8
         for told in wanted:
-            assert lag(port, told) == 0
+            assert await asyncio.to_thread(lag, port, told) == 0
 
 
 def lag(port: int, told: dict[str, str]) -> int:

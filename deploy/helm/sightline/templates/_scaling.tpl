@@ -3,7 +3,7 @@
   name: {{ .name }}
   metadata:
     natsServerMonitoringEndpoint: {{ include "sightline.natsMonitoring" .root | quote }}
-    account: {{ .root.Values.nats.account | quote }}
+    account: {{ include "sightline.natsAccount" .root | quote }}
     stream: {{ .stream }}
     consumer: {{ .consumer }}
     lagThreshold: {{ int64 .threshold | quote }}
