@@ -75,6 +75,9 @@ class ModelServer(ABC):
     tls: ssl.SSLContext | None = None
     """Set it before the start to speak HTTPS."""
 
+    host: str = "127.0.0.1"
+    """Where it listens; set it before the start to be reached from containers."""
+
     def __init__(self, api_key: str = "", latency: float = 0.0) -> None:
         self.api_key = api_key
         self.latency = latency
@@ -90,7 +93,7 @@ class ModelServer(ABC):
     @property
     def url(self) -> str:
         """The base URL, with ``/v1`` and no slash behind it."""
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}/v1"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self._port}/v1"
 
     def fail(self, fault: Fault | Status | Body, times: int) -> None:
         """Switch a fault on for the next ``times`` requests only."""
@@ -119,7 +122,7 @@ class ModelServer(ABC):
         # A client that leaves cancels its handler, or a hanging request would never end.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.01)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self.tls)
+        site = web.TCPSite(self._runner, self.host, self._port, ssl_context=self.tls)
         await site.start()
         self._port = self._runner.addresses[0][1]
         return self

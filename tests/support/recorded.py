@@ -26,6 +26,7 @@ class Recorded:
         body: The JSON body, or the fields of a form, files as bytes; also by index:
             ``request["length"]``.
         images: The pictures of the request, as they were encoded.
+        peer: The address that it came from.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Recorded:
     headers: dict[str, str]
     body: dict[str, Any]
     images: list[bytes]
+    peer: str = ""
 
     def __getitem__(self, key: str) -> Any:
         return self.body[key]
@@ -63,7 +65,7 @@ class Recorded:
 async def record(request: web.Request) -> Recorded:
     body = await _body(request)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Recorded(request.method, request.path, headers, body, _images(body))
+    return Recorded(request.method, request.path, headers, body, _images(body), request.remote or "")
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
