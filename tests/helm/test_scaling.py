@@ -93,12 +93,16 @@ def test_init_creates_the_queues_of_every_stage_that_is_installed(values: str) -
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,pre-upgrade"
 
 
-def test_without_keda_a_metric_that_replicas_have_is_scaled_on() -> None:
+def test_without_keda_each_stage_scales_on_what_its_replicas_tell_prometheus() -> None:
     scaled = of_kind(render(values_file("hpa")), "HorizontalPodAutoscaler")
     assert set(scaled) == {"captioner", "encoder", "plates"}
-    names = {each["spec"]["metrics"][0]["pods"]["metric"]["name"] for each in scaled.values()}
-    [gauge] = metrics.IN_PROGRESS.collect()
-    assert names == {gauge.name}
+    [gauge] = metrics.TRACKS_WAITING.collect()
+    for name, each in scaled.items():
+        asked = [one["external"]["metric"] for one in each["spec"]["metrics"]]
+        labels = [one["selector"]["matchLabels"] for one in asked]
+        assert {one["name"] for one in asked} == {gauge.name}
+        assert labels == [{"stage": name, "lane": lane} for lane in ("routine", "urgent")]
+        assert all(set(each) == set(metrics.TRACKS_WAITING._labelnames) for each in labels)
 
 
 def test_keda_asks_for_the_account_that_the_streams_are_in() -> None:
