@@ -44,11 +44,17 @@ class PublishedTrack:
     """A video track on air. Shows grey until told otherwise."""
 
     def __init__(
-        self, room: rtc.Room, source: rtc.VideoSource, track: rtc.LocalVideoTrack, size: tuple[int, int]
+        self,
+        room: rtc.Room,
+        source: rtc.VideoSource,
+        track: rtc.LocalVideoTrack,
+        size: tuple[int, int],
+        fps: float,
     ) -> None:
         self._room = room
         self._source = source
         self._track = track
+        self._fps = fps
         self._frame = _i420(scene((128, 128, 128), size=size))
         self._sending = asyncio.create_task(self._send())
 
@@ -84,7 +90,7 @@ class PublishedTrack:
     async def _send(self) -> None:
         while True:
             self._source.capture_frame(self._frame)
-            await asyncio.sleep(1 / FPS)
+            await asyncio.sleep(1 / self._fps)
 
 
 class Publisher:
@@ -132,12 +138,13 @@ class Publisher:
         *,
         simulcast: bool = False,
         size: tuple[int, int] = (640, 360),
+        fps: float = FPS,
     ) -> PublishedTrack:
         """Publish a video track; ``source`` SOURCE_SCREENSHARE makes it a screen."""
         pictures = rtc.VideoSource(*size, is_screencast=source == rtc.TrackSource.SOURCE_SCREENSHARE)
         track = rtc.LocalVideoTrack.create_video_track("video", pictures)
         options = rtc.TrackPublishOptions(source=source, simulcast=simulcast)
-        published = PublishedTrack(self.room, pictures, track, size)
+        published = PublishedTrack(self.room, pictures, track, size, fps)
         self._tracks.append(published)
         await self.room.local_participant.publish_track(track, options)
         return published
