@@ -243,7 +243,6 @@ async def test_a_slow_reader_gets_tens_of_thousands_of_messages_in_order_without
     bus: Bus, nats: Server
 ) -> None:
     count, per_track = 30_000, 60
-    wires = [caption(number, "x" * 200).to_wire() for number in range(1, per_track + 1)]
     flow: list[str] = []
 
     async def note(message: object) -> None:
@@ -252,11 +251,10 @@ async def test_a_slow_reader_gets_tens_of_thousands_of_messages_in_order_without
     async with raw(nats.url) as client:
         await client.subscribe("$JS.FC.>", cb=note)
         for number in range(count):
-            headers, payload = wires[number % per_track]
-            subject = subjects.caption(
-                Track(room="demo", participant="a", id=str(number // per_track)), "test"
-            )
-            await client.publish(subject, payload, headers=headers)
+            of = Track(room="demo", participant="a", id=str(number // per_track))
+            message = caption(number % per_track + 1, "x" * 200, of)
+            headers, payload = message.to_wire()
+            await client.publish(message.subject, payload, headers=headers)
         await client.flush(timeout=30)
         async with captions(bus) as feed, asyncio.timeout(60):
             for number in range(count):

@@ -15,6 +15,7 @@ from sightline.cli.nats_config.plan import Plan
 from sightline.cli.nats_config.work import settings, write_all
 from sightline.config import BusSettings
 from sightline.embedded import NatsServer, find_nats_server
+from support.buses import SECONDS
 
 
 def plan(out: Path, **options: object) -> Plan:
@@ -109,6 +110,14 @@ class Caller:
         denied = self._said("subscription", subject)
         await subscription.unsubscribe()
         return not denied
+
+    async def until_stored(self, stream: str, subject: str) -> None:
+        """Wait until the stream holds a message on this subject, where this credential may look."""
+        async with asyncio.timeout(SECONDS):
+            while True:
+                found = await self.client.request(f"$JS.API.DIRECT.GET.{stream}.{subject}")
+                if (found.headers or {}).get("Status") != "404":
+                    return
 
     async def _answered(self) -> None:
         """Ask what everybody may: the answer comes after a refusal of what was said before."""

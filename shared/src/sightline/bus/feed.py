@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from sightline.bus.clock import parse_time
 from sightline.bus.connection import Connection, end
 from sightline.bus.jetstream import STREAM_NOT_FOUND, ApiError, JetStream
-from sightline.bus.received import Received, parse
+from sightline.bus.received import Received, parse, parse_stored
 from sightline.errors import BusClosedError, BusError, DecodeError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import Message
@@ -158,7 +158,7 @@ class Feed:
         delivered = message.metadata
         self._at.sequence = delivered.sequence.stream
         try:
-            parsed = parse(self._types, message.headers, message.data)
+            parsed = parse_stored(self._types, message.subject, message.headers, message.data)
         except DecodeError as error:
             log.warning("message_skipped", stream=self._stream, reason=str(error))
             return None

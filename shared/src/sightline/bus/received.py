@@ -43,3 +43,33 @@ def parse(types: tuple[type[M_co], ...], headers: Mapping[str, str] | None, payl
             return candidate.from_wire(wire)
     expected = " or ".join(candidate.TYPE for candidate in types)
     raise DecodeError(f"expected {expected}, got a message of type {came[:80]!r}", payload)
+
+
+def parse_stored(
+    types: tuple[type[M_co], ...], subject: str, headers: Mapping[str, str] | None, payload: bytes
+) -> M_co:
+    """The message that a stream holds on a subject, which speaks of itself as of that subject.
+
+    Who may publish where is all that NATS knows of rights: a worker that may publish captions of its own
+    stage must not speak for another one, or of another room, in what it writes there.
+
+    Raises:
+        DecodeError: It does not parse, or it does not belong there.
+    """
+    copied = (headers or {}).get("Nats-Subject")
+    if copied is not None:
+        # Anybody who may get a message may name any subject for the answer, another stream's, too.
+        raise DecodeError(
+            f"expected a message published on {subject}, got a copy from {copied[:200]}", payload
+        )
+    message = parse(types, headers, payload)
+    if _own_subject(message) != subject:
+        raise DecodeError(f"expected a message of {subject}, got one that is about another subject", payload)
+    return message
+
+
+def _own_subject(message: Message) -> str:
+    try:
+        return message.subject
+    except (AssertionError, AttributeError, TypeError):
+        return ""  # it does not say what it is about

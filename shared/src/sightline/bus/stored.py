@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from sightline.bus.connection import end
 from sightline.bus.feed import HEARTBEAT, BrokenError, deliveries
 from sightline.bus.jetstream import JetStream
-from sightline.bus.received import Received, parse
+from sightline.bus.received import Received, parse_stored
 from sightline.errors import BusError, DecodeError, SightlineError
 from sightline.log import get_logger
 from sightline.messages import Message
@@ -123,7 +123,7 @@ def _config(
 
 def _received(stream: str, types: tuple[type[Message], ...], message: Msg) -> Received[Any] | None:
     try:
-        parsed = parse(types, message.headers, message.data)
+        parsed = parse_stored(types, message.subject, message.headers, message.data)
     except DecodeError as error:
         log.warning("message_skipped", stream=stream, reason=str(error))
         return None
