@@ -60,3 +60,8 @@ def test_every_dashboard_reads_the_source_that_is_provisioned() -> None:
         for panel in json.loads(file.read_text())["panels"]:
             used = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
             assert all(each == {"type": "prometheus", "uid": "sightline"} for each in used)
+
+
+def test_prometheus_scrapes_every_service() -> None:
+    jobs = re.findall(r"job_name: (\S+)", (OBSERVABILITY / "prometheus.yml").read_text())
+    assert jobs == ["room-ingest", "captioner", "encoder", "agent", "gateway"]

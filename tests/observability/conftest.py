@@ -1,0 +1,18 @@
+"""The whole system once, for all tests of what it tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from support.livekit_server import LiveKitServer
+from support.observed import Observed, observed
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def system(livekit: LiveKitServer) -> AsyncIterator[Observed]:
+    """Started, used once."""
+    async with observed(livekit) as running:
+        await running.use()
+        yield running
