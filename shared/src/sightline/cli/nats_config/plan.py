@@ -11,7 +11,7 @@ from typing import Literal
 
 from sightline.cli.nats_config.folder import Folder
 from sightline.cli.nats_config.server import Server, Tls, hosts
-from sightline.cli.nats_config.services import BUILT_IN, Service, services
+from sightline.cli.nats_config.services import Service, services
 from sightline.errors import SettingsError
 
 _STAGE = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -90,7 +90,7 @@ class Plan:
     def check(self) -> None:
         """Raises SettingsError: names the option, what it has, and what was expected."""
         for stage in self.workers:
-            taken = {service.name for service in BUILT_IN}
+            taken = {service.name for service in services()}
             if not _STAGE.fullmatch(stage) or stage in taken or self.workers.count(stage) > 1:
                 raise SettingsError(
                     f"--worker: expected another stage's name, of letters, digits, _ and -, got {stage!r}"

@@ -12,7 +12,7 @@ from functools import reduce
 
 from sightline import subjects
 from sightline.messages import Lane, Track
-from sightline.topology import STREAMS, Queue, Stream, lane_queue
+from sightline.topology import ROOM_QUEUE, STREAMS, Queue, Stream, lane_queue
 
 API = "$JS.API"
 
@@ -87,12 +87,24 @@ def gets(stream: Stream, subject: str) -> Rights:
 def pulls(queue: Queue) -> Rights:
     """Take work from a shared queue, and make the queue where it is missing."""
     of = f"{queue.stream}.{queue.name}"
-    return publishes(
-        f"{API}.CONSUMER.INFO.{of}",
-        f"{API}.CONSUMER.CREATE.{of}.{queue.filter_subject}",
-        f"{API}.CONSUMER.MSG.NEXT.{of}",
-        f"$JS.ACK.{of}.>",
+    return _makes(queue) | publishes(
+        f"{API}.CONSUMER.INFO.{of}", f"{API}.CONSUMER.MSG.NEXT.{of}", f"$JS.ACK.{of}.>"
     )
+
+
+def prepares(*stages: str) -> Rights:
+    """Make the queues of rooms and of these stages where they are missing, and take nothing from them."""
+    queues = [lane_queue(stage, lane) for stage in stages for lane in Lane]
+    return together(*map(_makes, [ROOM_QUEUE, *queues]))
+
+
+def _makes(queue: Queue) -> Rights:
+    return publishes(f"{API}.CONSUMER.CREATE.{queue.stream}.{queue.name}.{queue.filter_subject}")
+
+
+def forgets(*streams: Stream) -> Rights:
+    """Remove single messages."""
+    return publishes(*(f"{API}.STREAM.MSG.DELETE.{stream.name}" for stream in streams))
 
 
 def measures(*streams: Stream) -> Rights:

@@ -13,11 +13,13 @@ from sightline.cli.nats_config.rights import (
     Rights,
     changes,
     creates,
+    forgets,
     gets,
     hears,
     is_found_as,
     looks_at,
     measures,
+    prepares,
     publishes,
     pulls,
     reads,
@@ -113,23 +115,6 @@ GATEWAY = Service(
     together(_SHOWS, _WATCHES, creates(*STREAMS)),
     creates_streams=True,
 )
-ADMIN = Service(
-    "admin",
-    "the `sightline` command of whoever runs the system",
-    together(
-        _WATCHES,
-        reads(STAGES, DEAD),
-        gets(FRAMES, rights.FRAMES),
-        gets(CAPTIONS, rights.captions()),
-        gets(DEAD, rights.dead_letters()),
-        publishes("$JS.API.INFO", *rights.tickets()),
-        measures(WORK, ROOMS),
-        creates(*STREAMS),
-        changes(*STREAMS),
-        FINDS,
-    ),
-    creates_streams=True,
-)
 MONITOR = Service(
     "monitor",
     "dashboards and autoscalers; sees no content",
@@ -141,9 +126,28 @@ MONITOR = Service(
     ),
 )
 
-BUILT_IN = (INGEST, CAPTIONER, ENCODER, AGENT, GATEWAY, ADMIN, MONITOR)
+
+def admin(stages: Iterable[str]) -> Service:
+    """Who looks after a system with these stages: everything that the ``sightline`` command does."""
+    may = together(
+        _WATCHES,
+        reads(STAGES, DEAD),
+        gets(FRAMES, rights.FRAMES),
+        gets(CAPTIONS, rights.captions()),
+        gets(DEAD, rights.dead_letters()),
+        forgets(DEAD),
+        publishes("$JS.API.INFO", *rights.tickets()),
+        measures(WORK, ROOMS),
+        creates(*STREAMS),
+        changes(*STREAMS),
+        prepares(*stages),
+        FINDS,
+    )
+    return Service("admin", "the `sightline` command of whoever runs the system", may, creates_streams=True)
 
 
 def services(workers: Iterable[str] = ()) -> tuple[Service, ...]:
     """Every credential of a system with these stages besides the built-in ones."""
-    return (*BUILT_IN, *(worker(name) for name in workers))
+    own = tuple(worker(name) for name in workers)
+    stages = [service.name for service in (CAPTIONER, ENCODER, *own)]
+    return (INGEST, CAPTIONER, ENCODER, AGENT, GATEWAY, admin(stages), MONITOR, *own)
