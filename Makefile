@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-web test lint types format bench images up down logs
+.PHONY: help demo demo-web test lint types format bench images up down logs sbom
 # Either version, on the same file.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
@@ -45,6 +45,9 @@ bench: $(INSTALLED) ## All benchmarks; results go to benchmarks/results
 
 images: ## The images of all services
 	deploy/docker/build
+
+sbom: $(INSTALLED) ## What each image holds, as CycloneDX: build/sbom
+	$(BIN)/python deploy/docker/sbom.py $(ARGS)
 
 up: images ## Everything in containers: docs/operations/compose.md; ARGS='--scale captioner=4'
 	COMPOSE="$(COMPOSE)" deploy/docker/up $(ARGS)

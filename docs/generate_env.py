@@ -44,6 +44,14 @@ COMPOSE_PROJECT_NAME=sightline
 # LIVEKIT_TCP_PORT=7881
 # LIVEKIT_UDP_PORT=7882
 # GATEWAY_PUBLISH_PORT=8090
+# Profiles that are up, separated by commas: observability, local-model.
+# COMPOSE_PROFILES=
+# PROMETHEUS_PORT=9090
+# GRAFANA_PORT=3000
+# GRAFANA_PASSWORD=admin
+# TRACES_PORT=16686
+# With SIGHTLINE_TRACE=otlp.
+# OTEL_EXPORTER_OTLP_ENDPOINT=http://traces:4318
 # Address at which participants reach LiveKit's media, where it is not the container's own.
 # LIVEKIT_NODE_IP=
 """
