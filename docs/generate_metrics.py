@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "sightline_bus_refused_total": "it grows: a disk or a limit is full; captions are lost",
         "sightline_bus_bytes_total": "the network's bill; frames are most of it",
         "sightline_event_loop_lag_seconds": "above 0.1 s: a worker blocks it, or too little CPU",
+        "sightline_event_loop_tasks": "it grows for hours while rooms and load do not: a leak",
     },
     "Stages: captioner, encoder, yours": {
         "sightline_tracks_waiting": "what to scale by; above the stage's slots for long: add replicas",

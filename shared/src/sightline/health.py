@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sightline.bus import Bus
 from sightline.config import ServiceSettings
 from sightline.errors import SettingsError
-from sightline.metrics import LOOP_LAG
+from sightline.metrics import LOOP_LAG, TASKS
 
 LAG_SECONDS = 0.5
 
@@ -97,3 +97,4 @@ async def watch_loop() -> None:
         due = time.monotonic() + LAG_SECONDS
         await asyncio.sleep(LAG_SECONDS)
         LOOP_LAG.observe(max(0.0, time.monotonic() - due))
+        TASKS.set(len(asyncio.all_tasks()))

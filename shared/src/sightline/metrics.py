@@ -32,6 +32,7 @@ LOOP_LAG = Histogram(
     "How late the event loop runs its timers.",
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
 )
+TASKS = Gauge("sightline_event_loop_tasks", "Tasks of the event loop now.")
 
 TICKETS = Counter(
     "sightline_tickets", "Tickets worked on, by what came of them.", ["stage", "lane", "outcome"]
