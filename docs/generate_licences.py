@@ -27,8 +27,8 @@ HEAD = """\
 # Licences
 
 Every Python package in the images, with the licence that its own metadata names. Written by
-`docs/generate_licences.py`, which refuses licences that nobody has looked at. The base image's Debian packages
-have theirs in `/usr/share/doc`; `make sbom` lists both.
+`docs/generate_licences.py`, which refuses licences that nobody has looked at. The Debian packages of the base
+image have theirs in `/usr/share/doc`; `make sbom` lists both.
 
 | package | version | licence | in the image of |
 |---|---|---|---|
