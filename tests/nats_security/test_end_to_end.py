@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from sightline.embedded import free_port, tethered
+from sightline.messages import Trigger
+from sightline_gateway.client import GatewayClient
 from support.clips import three_scenes
 from support.command_line import python, sightline
+from support.encoded import encoded
 from support.secured import Secured
 from support.services import ServiceProcess
 
@@ -53,7 +56,7 @@ async def test_a_file_reaches_an_agents_turn_with_each_service_under_its_own_cre
 ) -> None:
     clip = await asyncio.to_thread(three_scenes, tmp_path / "clip.mp4")
     show = ("--source", str(clip), "--room", "demo", "--participant", "alice", "--loop")
-    gateway = {"GATEWAY_PORT": str(free_port())}
+    gateway = {"GATEWAY_PORT": str(free_port()), "GATEWAY_FRAME_WAIT": "5"}
     async with (
         fresh.server,
         service(fresh, "room-ingest", "sightline_ingest", *show),
@@ -66,6 +69,9 @@ async def test_a_file_reaches_an_agents_turn_with_each_service_under_its_own_cre
         assert asked.code == 0, asked.err
         [turn] = asked.records
         assert [(shown["participant"], shown["stage"]) for shown in turn["shown"]] == [("alice", "captioner")]
+        async with GatewayClient(f"http://127.0.0.1:{gateway['GATEWAY_PORT']}/") as client:
+            await client.send_frame(encoded("WEBP", (640, 360), "#c81e1e"), trigger=Trigger.INITIAL)
+            assert "client's camera, " in (await client.ask("What is that?")).text
         for command in (("init",), ("ps",), ("capture", "demo", "alice"), ("ask", "demo", "alice", "What?")):
             did = await sightline(*command, "--json", **fresh.environment("admin"))
             assert did.code == 0, (command, did.err)
