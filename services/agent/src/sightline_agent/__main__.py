@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from livekit.agents import AgentServer
+from livekit.rtc._ffi_client import FfiClient
 
 from sightline.config import BusSettings, LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError
@@ -79,6 +80,10 @@ def _run(http_port: int | None, dev: bool) -> None:
     require_model(settings)
     # LiveKit's plugins register on the main thread, which a job's need not be.
     require_avatar(load(AvatarSettings), speaks=can_speak(settings) or bool(load(RealtimeSettings).model))
+    if worker.executor == "thread":
+        # LiveKit's library makes it with the first room. Two first rooms at the same moment would make it
+        # twice, and one of the two jobs would wait for its room for ever.
+        _ = FfiClient.instance
     metrics = JobMetrics(worker)
     try:
         asyncio.run(_serve(build_server(worker, livekit, metrics.directory), metrics, dev))
