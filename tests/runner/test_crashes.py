@@ -17,8 +17,9 @@ import aiohttp
 from sightline.bus import Bus
 from sightline.embedded import free_port
 from sightline.messages import Trigger
+from sightline.runner import Runner
 from support.nats_server import Server
-from support.stage import GatedLooker, Looker, Source, another_bus, captions, replica, track
+from support.stage import STAGE, GatedLooker, Looker, Source, another_bus, captions, replica, track
 
 WORKER = Path(__file__).parents[1] / "support/worker_process.py"
 
@@ -97,6 +98,20 @@ async def test_a_worker_that_cannot_finish_hands_its_ticket_back(nats: Server, b
         async with replica(Looker(), bus):
             (caption,) = await found.has(1)
     assert caption.text == "frame 1"
+
+
+async def test_a_ticket_that_comes_as_a_replica_stops_is_taken_once_and_left_to_another(bus: Bus) -> None:
+    source, leaving, stopping = Source(bus), Looker(), asyncio.Event()
+    leaving.concurrency = 8  # slots whose pulls are under way
+    async with captions(bus) as found:
+        stopped = asyncio.create_task(Runner(leaving, STAGE, bus).run(stopping, 1.0))
+        await source.show(track(1))
+        await found.has(1)
+        stopping.set()
+        await source.show(track(2))
+        await stopped
+        async with replica(Looker(), bus):
+            await found.has(2)
 
 
 async def test_a_second_sigterm_exits_at_once(nats: Server, bus: Bus) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sightline import subjects
 from sightline.bus import Bus, Taken, WorkQueue
+from sightline.bus.queue import PULL_SECONDS
 from sightline.errors import BusClosedError, BusError, CredentialError, NotPermittedError, SightlineError
 from sightline.health import Health
 from sightline.log import get_logger
@@ -91,7 +92,8 @@ class Runner:
                 if taken is None:
                     continue
                 if stopping.is_set():
-                    await taken.retry()
+                    # Not before the pulls of the other slots are over: each would take it, and count.
+                    await taken.retry(PULL_SECONDS)
                 else:
                     await serve_ticket(self._replica, lane, taken)
         except (BusError, BusClosedError) as error:
