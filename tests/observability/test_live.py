@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.livekit,
     pytest.mark.slow,
     pytest.mark.timeout(180),
-    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.asyncio(loop_scope="module"),
 ]
 
 SECONDS = 60.0
