@@ -162,6 +162,23 @@ def test_more_channels_than_anybody_records_are_refused(channels: int) -> None:
     assert refused(file.getvalue()).code == "audio_invalid"
 
 
+def test_sound_at_one_sample_a_second_is_refused_before_it_becomes_millions() -> None:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(1)
+        written.writeframes(bytes(2 * 60_000))
+    assert "at 1 Hz" in str(refused(file.getvalue()))
+
+
+def test_a_recording_that_changes_its_rate_and_channels_midway_is_heard_whole() -> None:
+    first = recorded(tone(1), "mp3")
+    then = recorded(tone(2), "mp3", rate=24_000, layout="mono")
+    sound = outcome(first + then)
+    assert abs(len(sound) / (RATE * 2) - 3) < 0.3
+
+
 def _claims(data: bytes, samples: int) -> bytes:
     """The same MP4, whose index says that it has so many samples of one byte."""
     forged = bytearray(data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import chain, groupby
 from typing import cast
 
 import av
@@ -40,6 +41,8 @@ _OPTIONS = {
 }
 _MOST_CHANNELS = 8
 _HIGHEST_RATE = 192_000
+# Sound at 1 Hz would become 16,000 samples for each of its own. Telephones' 8,000 is the least in use.
+_LOWEST_RATE = 4_000
 # The memory of an MP4's index grows with what it says, not with its bytes: some 36 bytes a sample.
 _MOST_SAMPLES = 1_000_000
 # Packets of a recording last milliseconds. Millions of them that last nothing take minutes.
@@ -72,14 +75,20 @@ def decode(data: bytes, format: str, sample_rate: int | None, max_seconds: float
 
 
 def _resampled(decoded: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
-    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
     try:
-        for frame in decoded:
-            frame.pts = None  # Gaps that its clock claims are not filled.
-            yield from resampler.resample(frame)
-        yield from resampler.resample(None)
+        # Joined or damaged recordings change their rate midway; a resampler takes frames of one kind only.
+        for _, frames in groupby(decoded, key=_kind):
+            resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+            for frame in chain(frames, [None]):
+                if frame is not None:
+                    frame.pts = None  # Gaps that its clock claims are not filled.
+                yield from resampler.resample(frame)
     except av.FFmpegError as error:
         raise _unusable(error) from error
+
+
+def _kind(frame: AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _raw(data: bytes, sample_rate: int | None) -> Iterator[AudioFrame]:
@@ -107,13 +116,19 @@ def _contained(data: bytes, max_seconds: float) -> Iterator[AudioFrame]:
         if codec is None or codec.name not in _DECODERS.split(","):  # None: no decoder of that name
             name = "unknown" if codec is None else codec.name
             raise AudioError("audio_invalid", f"Sound in this coding ({name}) is not taken.")
-        if not 0 < codec.sample_rate <= _HIGHEST_RATE or not 0 < codec.layout.nb_channels <= _MOST_CHANNELS:
-            raise AudioError(
-                "audio_invalid",
-                f"Expected at most {_MOST_CHANNELS} channels at {_HIGHEST_RATE} Hz, got "
-                f"{codec.layout.nb_channels} at {codec.sample_rate} Hz.",
-            )
-        yield from _decoded(container, int((max_seconds + 10) * _MOST_PACKETS_A_SECOND))
+        _check(codec.layout.nb_channels, codec.sample_rate)
+        for frame in _decoded(container, int((max_seconds + 10) * _MOST_PACKETS_A_SECOND)):
+            _check(frame.layout.nb_channels, frame.sample_rate)  # Each may say something else.
+            yield frame
+
+
+def _check(channels: int, rate: int) -> None:
+    if not 0 < channels <= _MOST_CHANNELS or not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+        raise AudioError(
+            "audio_invalid",
+            f"Expected at most {_MOST_CHANNELS} channels at {_LOWEST_RATE} to {_HIGHEST_RATE} Hz, "
+            f"got {channels} at {rate} Hz.",
+        )
 
 
 def _opened(data: bytes) -> InputContainer:
