@@ -6,15 +6,13 @@ otherwise is in ``IN_CONTAINERS``.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
 import generate_settings as settings
+from generated import ROOT, write_or_check
 
-FILE = Path(__file__).parents[1] / ".env.example"
+FILE = ROOT / ".env.example"
 WIDTH = 110
 
 HEAD = """\
@@ -103,16 +101,5 @@ def _value(variable: str, default: str) -> str:
     return f'"{escaped}"'
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the file is not up to date")
-    check = parser.parse_args().check
-    wanted = example()
-    if check and FILE.read_text() != wanted:
-        sys.exit(f"{FILE.name}: out of date; run: python docs/generate_env.py")
-    if not check:
-        FILE.write_text(wanted)
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, lambda: {FILE: example()})

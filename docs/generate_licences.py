@@ -6,15 +6,14 @@ The packages are those of uv.lock, the licences what their installed metadata sa
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 
+from generated import ROOT, write_or_check
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).with_name("licences.md")
 SERVICES = ("room-ingest", "captioner", "encoder", "agent", "gateway")
 EXPORT = (
@@ -101,16 +100,5 @@ def page() -> str:
     return HEAD + "\n".join(rows) + "\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the page is not up to date")
-    check = parser.parse_args().check
-    wanted = page()
-    if check and PAGE.read_text() != wanted:
-        sys.exit(f"docs/{PAGE.name}: out of date; run: python docs/generate_licences.py")
-    if not check:
-        PAGE.write_text(wanted)
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, lambda: {PAGE: page()})

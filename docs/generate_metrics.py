@@ -5,12 +5,11 @@ Names, types, labels and what they are come from the metrics themselves; when to
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
+from generated import between, write_or_check
 from prometheus_client.metrics import MetricWrapperBase
 
 MODULES = (
@@ -91,7 +90,6 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 """Name, as it is scraped -> when to look."""
 
 PAGE = Path(__file__).with_name("metrics.md")
-BEGIN, END = "<!-- metrics -->", "<!-- /metrics -->"
 
 
 def metrics() -> dict[str, MetricWrapperBase]:
@@ -119,23 +117,5 @@ def _section(title: str, rows: Mapping[str, str], known: Mapping[str, MetricWrap
     return "\n".join(lines)
 
 
-def with_tables(page: str) -> str:
-    """The page with the tables between their markers."""
-    before, rest = page.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    return f"{before}{BEGIN}\n{tables()}\n{END}{after}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit with 1 where the page is not up to date")
-    page = PAGE.read_text(encoding="utf-8")
-    made = with_tables(page)
-    if not parser.parse_args().check:
-        PAGE.write_text(made, encoding="utf-8")
-    elif made != page:
-        sys.exit("docs/metrics.md is not up to date: run python docs/generate_metrics.py")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, lambda: {PAGE: between(PAGE.read_text(encoding="utf-8"), "metrics", tables())})

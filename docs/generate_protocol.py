@@ -5,9 +5,9 @@ They are made of the models themselves: a JSON Schema of the messages, and Async
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
+
+from generated import write_or_check
 
 from sightline_gateway.protocol.schema import as_json, asyncapi, json_schema
 
@@ -22,17 +22,5 @@ def documents() -> dict[Path, str]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the documents are not up to date")
-    check = parser.parse_args().check
-    for path, wanted in documents().items():
-        if not check:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(wanted)
-        elif not path.exists() or path.read_text() != wanted:
-            sys.exit(f"{path.name}: out of date; run: python docs/generate_protocol.py")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, documents)

@@ -5,15 +5,14 @@ The table is made of the very credentials that `sightline nats-config` writes.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
+
+from generated import between, write_or_check
 
 from sightline.cli.nats_config.services import Service, services
 
 WORKER = "your-worker"
 PAGE = Path(__file__).with_name("security.md")
-BEGIN, END = "<!-- rights -->", "<!-- /rights -->"
 
 STREAM_CALLS = {"STREAM.CREATE": "creates", "STREAM.UPDATE": "changes", "STREAM.MSG.DELETE": "forgets one of"}
 
@@ -80,30 +79,5 @@ def _names(names: set[str]) -> str:
     return "all" if len(short) == 7 else ", ".join(sorted(short))
 
 
-def with_table(page: str) -> str:
-    """The page with the table as it should be.
-
-    Raises:
-        SystemExit: The page has no place for it.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"expected {BEGIN} and {END} in {PAGE}")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare; exit with 1 if it differs")
-    arguments = parser.parse_args()
-    page = PAGE.read_text(encoding="utf-8")
-    made = with_table(page)
-    if arguments.check and made != page:
-        sys.exit(f"the table in {PAGE} is out of date: python docs/generate_rights.py")
-    if not arguments.check:
-        PAGE.write_text(made, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, lambda: {PAGE: between(PAGE.read_text(encoding="utf-8"), "rights", table())})

@@ -5,14 +5,13 @@ The table is made of the settings classes themselves: names, defaults, descripti
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from generated import between, write_or_check
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -46,7 +45,6 @@ CLASSES = (
 """Every settings class of the project, in the order of the table."""
 
 PAGE = Path(__file__).with_name("settings.md")
-BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 
 
 def classes() -> list[type[Settings]]:
@@ -109,26 +107,5 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def with_table(page: str) -> str:
-    """The page with the table between its markers."""
-    before, rest = page.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the page is not up to date")
-    check = parser.parse_args().check
-    now = PAGE.read_text()
-    wanted = with_table(now)
-    if check and now != wanted:
-        sys.exit(
-            f"docs/{PAGE.name}: the table of settings is out of date; run: python docs/generate_settings.py"
-        )
-    if not check:
-        PAGE.write_text(wanted)
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, lambda: {PAGE: between(PAGE.read_text(encoding="utf-8"), "settings", table())})

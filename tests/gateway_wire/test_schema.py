@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,6 @@ from sightline_gateway.protocol.schema import asyncapi, client_messages, json_sc
 ROOT = Path(__file__).parents[2]
 OFFICIAL = Draft7Validator(json.loads(Path(__file__).with_name("asyncapi-3.0.0.schema.json").read_text()))
 """Of the package @asyncapi/specs 6.11.1, Apache-2.0."""
-
-
-def test_the_documents_in_the_repository_are_up_to_date() -> None:
-    command = [sys.executable, ROOT / "docs" / "generate_protocol.py", "--check"]
-    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
 
 
 def test_the_asyncapi_document_is_one() -> None:

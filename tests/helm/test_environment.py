@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
+import generate_settings
 import pytest
 
 from support.helm import CHART, Object, container, environment, of_kind, pods, render, template, values_file
@@ -20,14 +20,9 @@ PREFIXES = "NATS|SIGHTLINE|LIVEKIT|INGEST|CAPTIONER|MOONDREAM|OPENAI|AGENT|GATEW
 @pytest.fixture(scope="module")
 def settings() -> set[str]:
     """Every variable that a settings class of the project reads."""
-    spec = importlib.util.spec_from_file_location("generate_settings", ROOT / "docs" / "generate_settings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    page = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(page)
     return {
-        page.variable(each, name, field)
-        for each in page.classes()
+        generate_settings.variable(each, name, field)
+        for each in generate_settings.classes()
         for name, field in each.model_fields.items()
     }
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import generate_metrics
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.metrics_page import metrics_page
 from support.observed import Observed
 from support.otlp import Exported
 from support.prometheus import OBSERVABILITY, Prometheus, prometheus
@@ -42,7 +42,7 @@ async def scraped(target: str) -> dict[str, Any]:
 
 
 async def test_the_services_tell_what_the_page_says_and_no_more(system: Observed) -> None:
-    documented, told = metrics_page().metrics(), {}
+    documented, told = generate_metrics.metrics(), {}
     for target in system.targets.values():
         told |= await scraped(target)
     assert set(told) - set(documented) == set()
