@@ -8,13 +8,13 @@ ARGS ?=
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-web test lint types format bench images up down logs sbom
+.PHONY: help demo demo-web test lint types format bench bench-quick images up down logs sbom
 # Either version, on the same file.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 help: ## What can be made
 	@echo "make TARGET [ARGS=...]"
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: $(INSTALLED) ## A clip, its captions, and a turn that knows them; ARGS='--seconds 20 --json'
 	$(BIN)/sightline demo $(ARGS)
@@ -36,12 +36,11 @@ format: $(INSTALLED) ## Mend what a machine can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## All benchmarks but the half-hour soak; results go to benchmarks/results
-	@mkdir -p benchmarks/results
-	@for script in $(sort $(filter-out benchmarks/soak.py, $(wildcard benchmarks/[a-z]*.py))); do \
-		result=benchmarks/results/$$(basename $$script .py).json; \
-		$(BIN)/python $$script $(ARGS) >$$result && echo $$result && cat $$result || exit 1; \
-	done
+bench: $(INSTALLED) ## All rows of benchmarks/README.md; ARGS='turns encoding'
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-quick: $(INSTALLED) ## The same in under three minutes; figures are rough
+	$(BIN)/python benchmarks/run.py --quick $(ARGS)
 
 images: ## The images of all services
 	deploy/docker/build

@@ -60,7 +60,18 @@ def main(
     plot(rows, path.with_suffix(".png"))
     show(rows)
     say(f"{name}: {seconds} s; {path} and {path.with_suffix('.png').name}")
-    if options.gate and result.failures:
+    if options.gate:
+        _gate(result)
+
+
+def _gate(result: Result) -> None:
+    """
+    Raises:
+        SystemExit: A gate is not passed, or there is none to pass.
+    """
+    if not any(figure.gates for row in result.rows for figure in row.figures):
+        sys.exit(f"{result.name}: expected a figure with a gate, found none")
+    if result.failures:
         sys.exit("\n".join(result.failures))
 
 
