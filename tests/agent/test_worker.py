@@ -27,10 +27,10 @@ from sightline_agent.settings import WorkerSettings
 from sightline_agent.turn import text_session
 from sightline_agent.vision_agent import VisionAgent
 from sightline_agent.worker import build_server
-from support.agents import Reader, agent_listens, completions, talking_to, users_words
+from support.agents import Reader, agent_listens, completions, in_room, talking_to, users_words
 from support.caller import Caller
 from support.http_server import ModelServer
-from support.livekit_publisher import Publisher, participant_token
+from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
 from support.model_servers import OpenAIServer
 from support.sights import ALICE, caption, frame
@@ -186,18 +186,6 @@ async def test_as_the_user_begins_to_speak_a_fresh_frame_is_asked_for(
                 pass
     await stop_capture()
     await stop_speaking()
-
-
-@asynccontextmanager
-async def in_room(livekit: LiveKitServer, name: str) -> AsyncIterator[rtc.Room]:
-    """A room joined as an agent."""
-    room = rtc.Room()
-    grants = api.VideoGrants(room_join=True, room=name, agent=True)
-    await room.connect(livekit.url, participant_token(livekit, grants, "agent", kind="agent"))
-    try:
-        yield room
-    finally:
-        await room.disconnect()
 
 
 class Talking:

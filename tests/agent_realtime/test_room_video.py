@@ -16,9 +16,10 @@ from livekit.agents.voice.room_io import RoomOptions
 
 from sightline_agent.realtime import VideoSampler
 from sightline_agent.realtime.settings import RealtimeSettings
+from support.agents import in_room
 from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
-from support.realtime import in_room, talking
+from support.realtime import talking
 from support.realtime_server import RealtimeServer
 from support.scenes import BLUE, GREEN, RED, scene, shows
 

@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from support.agents import completions, users_words
+from support.agents import agent_listens, completions, users_words
 from support.encoded import SVG, encoded
-from support.examples import agent_listens
 from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
 from support.model_servers import OpenAIServer

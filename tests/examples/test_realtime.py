@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from support.agents import agent_listens
 from support.caller import Caller
-from support.examples import CHAT, a_stage, agent_listens
+from support.examples import CHAT, a_stage
 from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
 from support.nats_server import Server

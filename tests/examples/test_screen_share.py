@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from sightline import imaging
-from support.agents import completions, users_words
-from support.examples import CHAT, a_stage, agent_listens
+from support.agents import agent_listens, completions, users_words
+from support.examples import CHAT, a_stage
 from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
 from support.model_servers import OpenAIServer

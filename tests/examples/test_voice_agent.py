@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from support.agents import users_words
+from support.agents import agent_listens, users_words
 from support.caller import Caller
-from support.examples import a_stage, agent_listens
+from support.examples import a_stage
 from support.livekit_server import LiveKitServer
 from support.nats_server import Server
 from support.scenes import BLUE, RED, scene

@@ -58,7 +58,8 @@ async def test_the_model_looks_through_the_clients_camera(bus: Bus) -> None:
     first, second = completions(model)
     assert "look" in offered_tools(first)
     assert "HELLO" in tool_outputs(second)[0]
-    assert {request.reason for request in requests} == {Trigger.USER_REQUEST}
+    # The change of scene may be asked for as well, where describing it takes long.
+    assert Trigger.USER_REQUEST in {request.reason for request in requests}
 
 
 async def test_the_client_is_told_of_each_call_and_what_came_of_it(bus: Bus) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from livekit import rtc
+from livekit import api, rtc
 
 from sightline.bus import Bus
 from sightline.messages import Caption, EncodedImage
 from sightline_agent.settings import AgentSettings
 from sightline_agent.turn import TextSession
+from support.livekit_publisher import LiveKit, participant_token
 from support.model_servers import OpenAIServer
 from support.recorded import Recorded
 from support.sights import caption, frame
@@ -69,6 +72,18 @@ async def seen(session: TextSession, bus: Bus, *messages: Caption | EncodedImage
 def now_shows(bus: Bus, text: str, sequence: int = 1) -> Caption:
     """A caption of this moment."""
     return caption(frame(sequence, bus.now()), text)
+
+
+@asynccontextmanager
+async def in_room(livekit: LiveKit, name: str) -> AsyncIterator[rtc.Room]:
+    """A room joined as an agent."""
+    room = rtc.Room()
+    grants = api.VideoGrants(room_join=True, room=name, agent=True)
+    await room.connect(livekit.url, participant_token(livekit, grants, "agent", kind="agent"))
+    try:
+        yield room
+    finally:
+        await room.disconnect()
 
 
 async def agent_listens(room: rtc.Room) -> None:

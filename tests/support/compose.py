@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import secrets
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,8 +24,10 @@ from support.environment import missing
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
+CREDENTIALS = ROOT / "deploy/docker/credentials.yml"
 PUBLISHED = ("LIVEKIT_PORT", "LIVEKIT_TCP_PORT", "LIVEKIT_UDP_PORT", "GATEWAY_PUBLISH_PORT")
 PROJECT = "sightline-test-"
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
 UP_SECONDS = 120
 POLL_SECONDS = 0.3
 
@@ -65,14 +66,14 @@ def default_images() -> set[str]:
 class Composed:
     """A project that is up. It is also what a publisher needs to know of its LiveKit."""
 
-    project: str
+    call: _Call
     url: str
     api_key: str
     api_secret: str
     client: docker.DockerClient
 
     def containers(self, service: str) -> list[Container]:
-        labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
+        labels = [f"com.docker.compose.project={self.call.project}", f"com.docker.compose.service={service}"]
         return list(self.client.containers.list(filters={"label": labels}))
 
     def address(self, container: Container) -> str:
@@ -89,7 +90,9 @@ class Composed:
                 await asyncio.sleep(POLL_SECONDS)
 
     def _unhealthy(self) -> list[str]:
-        found = self.client.containers.list(filters={"label": f"com.docker.compose.project={self.project}"})
+        found = self.client.containers.list(
+            filters={"label": f"com.docker.compose.project={self.call.project}"}
+        )
         return [str(each.name) for each in found if each.health != "healthy"]
 
     def at(self, service: str, address: str) -> Container:
@@ -113,38 +116,49 @@ def host_for_containers() -> str:
 
 
 @asynccontextmanager
-async def composed(folder: Path, settings: Mapping[str, str], *options: str) -> AsyncIterator[Composed]:
+async def composed(
+    folder: Path, settings: Mapping[str, str], *options: str, credentials: Path | None = None
+) -> AsyncIterator[Composed]:
     """Bring everything up, and take it down with all that it stored.
 
     Args:
         folder: For .env.
         settings: Of the services.
         options: Of `up`, such as `--scale`.
+        credentials: What `deploy/docker/credentials` made; the services then use them.
 
     Raises:
         RuntimeError: It did not come up. This error, or any within, has the services' logs as a note.
     """
     ports = {name: str(free_port()) for name in PUBLISHED}
-    keys = {name: secrets.token_hex(32) for name in ("LIVEKIT_API_SECRET", "GATEWAY_JWT_SECRET")}
-    values = {"LIVEKIT_API_KEY": "compose", **keys, **ports, **settings}
-    environment_file = folder / ".env"
-    environment_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
-    project = f"{PROJECT}{os.getpid()}"
+    call = _Call(f"{PROJECT}{os.getpid()}", _environment_file(folder, {**ports, **settings}), credentials)
     client = docker.from_env()
     _remove_left_overs(client)
     try:
-        await _compose(project, environment_file, "up", "--detach", "--no-build", *options)
+        await call("up", "--detach", "--no-build", *options)
         url = f"ws://{HOST}:{ports['LIVEKIT_PORT']}"
-        system = Composed(project, url, "compose", keys["LIVEKIT_API_SECRET"], client)
+        system = Composed(call, url, "compose", SECRET, client)
         # LiveKit offers a room to the workers that it knows when the room is made.
         await system.healthy()
         yield system
     except Exception as error:
-        error.add_note(await _compose(project, environment_file, "logs", "--no-color", "--tail=40"))
+        error.add_note(await call("logs", "--no-color", "--tail=40"))
         raise
     finally:
-        await _compose(project, environment_file, "down", "--volumes", "--timeout", "2")
+        await call("down", "--volumes", "--timeout", "2")
         client.close()
+
+
+async def configuration(folder: Path, settings: Mapping[str, str]) -> str:
+    """docker-compose.yml as compose reads it, with these settings in .env."""
+    return await _Call(PROJECT, _environment_file(folder, settings))("config")
+
+
+def _environment_file(folder: Path, settings: Mapping[str, str]) -> Path:
+    values = {"LIVEKIT_API_KEY": "compose", "LIVEKIT_API_SECRET": SECRET, "GATEWAY_JWT_SECRET": SECRET}
+    file = folder / ".env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in {**values, **settings}.items()))
+    return file
 
 
 def _remove_left_overs(client: docker.DockerClient) -> None:
@@ -155,22 +169,65 @@ def _remove_left_overs(client: docker.DockerClient) -> None:
             container.remove(force=True, v=True)
 
 
-async def _compose(project: str, environment_file: Path, *arguments: str) -> str:
-    command = compose_command()
-    assert command is not None
-    options = ("--file", str(FILE), "--project-name", project, "--env-file", str(environment_file))
+@dataclass(frozen=True)
+class _Call:
+    """A command of compose for a project."""
+
+    project: str
+    environment_file: Path
+    credentials: Path | None = None
+
+    async def __call__(self, *arguments: str) -> str:
+        """Run it; what it said.
+
+        Raises:
+            RuntimeError: It failed.
+        """
+        command = compose_command()
+        assert command is not None
+        files = [FILE, *([CREDENTIALS] if self.credentials else [])]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *(option for file in files for option in ("--file", str(file))),
+            *("--project-name", self.project, "--env-file", str(self.environment_file)),
+            *arguments,
+            env={
+                **os.environ,
+                "SIGHTLINE_ENV_FILE": str(self.environment_file),
+                **({"NATS_GENERATED": str(self.credentials)} if self.credentials else {}),
+            },
+            stdout=PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output = (await asyncio.wait_for(process.communicate(), UP_SECONDS))[0].decode(errors="replace")
+        if process.returncode != 0:
+            said = "" if arguments[0] in ("logs", "config") else await self("logs", "--tail=20")
+            raise RuntimeError(f"{' '.join(arguments)} failed:\n{output}\n{said}")
+        return output
+
+
+@asynccontextmanager
+async def credentials(folder: Path) -> AsyncIterator[Path]:
+    """What `deploy/docker/credentials` makes, as long as it is needed."""
+    generated = folder / "generated"
     process = await asyncio.create_subprocess_exec(
-        *command,
-        *options,
-        *arguments,
-        env={**os.environ, "SIGHTLINE_ENV_FILE": str(environment_file)},
+        str(ROOT / "deploy/docker/credentials"),
+        env={**os.environ, "NATS_GENERATED": str(generated)},
         stdout=PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output = (await asyncio.wait_for(process.communicate(), UP_SECONDS))[0].decode(errors="replace")
-    if process.returncode != 0:
-        said = (
-            "" if arguments[0] == "logs" else await _compose(project, environment_file, "logs", "--tail=20")
-        )
-        raise RuntimeError(f"{' '.join(arguments)} failed:\n{output}\n{said}")
-    return output
+    said = (await process.communicate())[0].decode(errors="replace")
+    assert process.returncode == 0, said
+    try:
+        yield generated
+    finally:
+        # They belong to root and to the user of the images.
+        with closing(docker.from_env()) as client:
+            client.containers.run(
+                "sightline-gateway",
+                ["-rf", "/folder/generated"],
+                entrypoint="rm",
+                user="0",
+                remove=True,
+                volumes={str(folder): {"bind": "/folder", "mode": "rw"}},
+            )

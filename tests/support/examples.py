@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-
-from livekit import rtc
 
 from sightline import topology
 from sightline.bus import Bus
@@ -68,16 +65,3 @@ def judged(pixels: Any, question: str) -> str:
 def _colour(pixels: Any) -> str:
     means = pixels.reshape(-1, 3).mean(axis=0)
     return ["red", "green", "blue"][int(means.argmax())]
-
-
-async def agent_listens(room: rtc.Room) -> None:
-    """Wait until an agent is in the room and takes what is said and typed."""
-    changed = asyncio.Event()
-    for event in ("participant_connected", "participant_attributes_changed"):
-        room.on(event, lambda *_: changed.set())
-    while not any(
-        "listening" in other.attributes.get("lk.agent.state", "")
-        for other in room.remote_participants.values()
-    ):
-        changed.clear()
-        await changed.wait()

@@ -8,15 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from livekit import api, rtc
 from livekit.agents import Agent, AgentSession, ChatContext
 
 from sightline_agent.images.inbox import ImageInbox
 from sightline_agent.images.settings import ImageSettings
 from sightline_agent.models import language_model
 from sightline_agent.turn import text_session
-from support.agents import completions, talking_to
-from support.livekit_publisher import Publisher, participant_token
+from support.agents import completions, in_room, talking_to
+from support.livekit_publisher import Publisher
 from support.livekit_server import LiveKitServer
 from support.model_servers import OpenAIServer
 from support.recorded import Recorded
@@ -91,15 +90,3 @@ async def call(
             await session.aclose()
             await inbox.close()
             await llm.aclose()
-
-
-@asynccontextmanager
-async def in_room(livekit: LiveKitServer, name: str) -> AsyncIterator[rtc.Room]:
-    """A room joined as an agent."""
-    room = rtc.Room()
-    grants = api.VideoGrants(room_join=True, room=name, agent=True)
-    await room.connect(livekit.url, participant_token(livekit, grants, "agent", kind="agent"))
-    try:
-        yield room
-    finally:
-        await room.disconnect()

@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from livekit import api, rtc
+from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice.room_io import RoomOptions
 from livekit.plugins.openai.realtime import RealtimeModel
 
-from support.livekit_publisher import LiveKit, participant_token
 from support.realtime_server import RealtimeServer
 
 HEARS: dict[str, Any] = {"turn_handling": {"turn_detection": "realtime_llm"}}
@@ -43,15 +42,3 @@ async def talking(
     finally:
         await talk.aclose()
         await realtime.aclose()
-
-
-@asynccontextmanager
-async def in_room(livekit: LiveKit, name: str) -> AsyncIterator[rtc.Room]:
-    """A room joined as an agent."""
-    room = rtc.Room()
-    grants = api.VideoGrants(room_join=True, room=name, agent=True)
-    await room.connect(livekit.url, participant_token(livekit, grants, "agent", kind="agent"))
-    try:
-        yield room
-    finally:
-        await room.disconnect()

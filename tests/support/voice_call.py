@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from livekit import api, rtc
 from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice.room_io import RoomOptions
@@ -28,8 +27,9 @@ from sightline_agent import VisionAgent
 from sightline_agent.models import close_models
 from sightline_agent.settings import AgentSettings
 from sightline_agent.worker import build_session
+from support.agents import in_room
 from support.caller import Caller
-from support.livekit_publisher import LiveKit, participant_token
+from support.livekit_publisher import LiveKit
 from support.sights import caption, frame, image
 from support.voice_server import VoiceServer
 
@@ -156,7 +156,7 @@ async def call(
     assert session.vad is not None
     # A busy machine leaves gaps in what is said; none of them ends a turn here.
     session.vad.update_options(min_silence_duration=0.6)
-    async with Caller(livekit, room=room, identity="alice") as alice, _joined(livekit, room) as joined:
+    async with Caller(livekit, room=room, identity="alice") as alice, in_room(livekit, room) as joined:
         options = RoomOptions(audio_input=True, audio_output=True, text_input=True)
         await session.start(agent, room=joined, room_options=options)
         try:
@@ -165,14 +165,3 @@ async def call(
         finally:
             await session.aclose()
             await close_models(session)
-
-
-@asynccontextmanager
-async def _joined(livekit: LiveKit, name: str) -> AsyncIterator[rtc.Room]:
-    room = rtc.Room()
-    grants = api.VideoGrants(room_join=True, room=name, agent=True)
-    await room.connect(livekit.url, participant_token(livekit, grants, "agent", kind="agent"))
-    try:
-        yield room
-    finally:
-        await room.disconnect()

@@ -130,18 +130,14 @@ async def _turn(
     agent: Agent, ask: Callable[[ChatContext], Any], sight: Sight, chat_ctx: ChatContext
 ) -> AsyncGenerator[Chunk, None]:
     sent, clock = await sight.see(chat_ctx, agent)
-    given, error = {item.id for item in sent.items}, "cancelled"
-    try:
-        async for chunk in _chunks(ask(sent)):
-            clock.take(chunk)
-            yield chunk
-        error = ""
-    except Exception as problem:
-        error = f"{type(problem).__name__}: {problem}"
-        raise
-    finally:
-        _keep_edits(chat_ctx, sent, given)
-        sight.tell(clock, sent, error)
+    given = {item.id for item in sent.items}
+    with sight.telling(clock, sent):
+        try:
+            async for chunk in _chunks(ask(sent)):
+                clock.take(chunk)
+                yield chunk
+        finally:
+            _keep_edits(chat_ctx, sent, given)
 
 
 async def _chunks(answer: Any) -> AsyncGenerator[Chunk, None]:

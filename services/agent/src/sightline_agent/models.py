@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from livekit.agents import AgentSession, APIConnectOptions, llm, stt, tts
@@ -57,13 +58,19 @@ class NoModel(LanguageModel):
         tool_choice: NotGivenOr[ToolChoice] = NOT_GIVEN,
         extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
     ) -> LLMStream:
-        return _HowTo(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+        return _Texts(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+
+    def texts(self, chat_ctx: ChatContext) -> Iterable[str]:
+        """The pieces of its answer."""
+        return (HOW,)
 
 
-class _HowTo(LLMStream):
+class _Texts(LLMStream):
     async def _run(self) -> None:
-        delta = ChoiceDelta(role="assistant", content=HOW)
-        self._event_ch.send_nowait(ChatChunk(id=NO_MODEL, delta=delta))
+        assert isinstance(self._llm, NoModel)
+        for text in self._llm.texts(self._chat_ctx):
+            delta = ChoiceDelta(role="assistant", content=text)
+            self._event_ch.send_nowait(ChatChunk(id=NO_MODEL, delta=delta))
 
 
 def language_model(settings: AgentSettings) -> LanguageModel:

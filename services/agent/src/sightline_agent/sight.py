@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -181,13 +181,24 @@ class Sight:
         self._conversation.called(turn, call_id)
         acting.ground(session, call_id, acting.Ground(turn.words, turn.asked))
 
-    def tell(self, clock: TurnClock, sent: ChatContext, error: str) -> None:
-        """The turn is over: publish what it was.
+    @contextmanager
+    def telling(self, clock: TurnClock, sent: ChatContext) -> Iterator[None]:
+        """While the model answers; at the end, whatever it is, publishes what the turn was.
 
         Args:
             sent: The conversation as the model was sent it.
-            error: Why there is no answer, or not all of it.
         """
+        error = "cancelled"
+        try:
+            yield
+            error = ""
+        except Exception as problem:
+            error = f"{type(problem).__name__}: {problem}"
+            raise
+        finally:
+            self._tell(clock, sent, error)
+
+    def _tell(self, clock: TurnClock, sent: ChatContext, error: str) -> None:
         try:
             self._record(clock.finish(sent, error))
         except Exception:

@@ -86,14 +86,7 @@ class VisionAgent(Agent):
     ) -> AsyncGenerator[Chunk, None]:
         """Ask the model, showing it what is in view. Called once a turn, and after each tool."""
         sent, clock = await self.sight.see(chat_ctx, self, self.mode_of_turn)
-        error = "cancelled"
-        try:
+        with self.sight.telling(clock, sent):
             async for chunk in Agent.default.llm_node(self, sent, tools, model_settings):
                 clock.take(chunk)
                 yield chunk
-            error = ""
-        except Exception as problem:
-            error = f"{type(problem).__name__}: {problem}"
-            raise
-        finally:
-            self.sight.tell(clock, sent, error)

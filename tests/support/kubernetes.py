@@ -1,0 +1,217 @@
+"""A control plane of Kubernetes: etcd and kube-apiserver as child processes, and kubectl.
+
+Nothing runs what it is told to: there are no controllers and no nodes. It takes objects, or refuses them, as
+every cluster of its version does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from sightline.cli.nats_config.keys import new_authority, new_server
+from sightline.embedded import HOST, free_port, tethered
+from support.environment import missing
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / ".ci" / "kubernetes"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightline"
+TOKEN = "of-the-tests"
+START_SECONDS, COMMAND_SECONDS = 60.0, 60.0
+POLL_SECONDS = 0.1
+LOG_LINES = 20
+
+
+def built(part: str) -> None:
+    """Skip the test where a part of a cluster was not built; fail it where SIGHTLINE_REQUIRE says so."""
+    command = [SOURCES / "build", "--check", part]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+    if done.returncode != 0:
+        missing("kubernetes", f"{done.stderr.strip()}: .ci/kubernetes/build {part} makes what lacks")
+
+
+def version_of(module: str, file: str = "go.mod") -> str:
+    """The version of a module that the programs are built from."""
+    found = re.search(
+        rf"^(?:require|\s)\s*{re.escape(module)} (v\S+)", (SOURCES / file).read_text(), re.MULTILINE
+    )
+    assert found is not None, f"{file} has no {module}"
+    return found[1]
+
+
+def program(name: str) -> Path:
+    """One of Kubernetes' own."""
+    return CACHE / f"kubernetes-{version_of('k8s.io/kubernetes')}" / name
+
+
+def definitions() -> list[Path]:
+    """Those of the objects that are not Kubernetes' own: KEDA's, and the Prometheus operator's PodMonitor."""
+    keda = CACHE / f"keda-{version_of('github.com/kedacore/keda/v2', 'keda/go.mod')}"
+    [prometheus] = CACHE.glob("prometheus-operator-*/crds")
+    return [*(keda / "crds").glob("*.yaml"), *prometheus.glob("*.yaml")]
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """What serves the API, and who may do everything there.
+
+    Attributes:
+        folder: Where it keeps its certificates and logs; `kubeconfig` is there, too.
+    """
+
+    folder: Path
+    url: str
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.folder / "kubeconfig"
+
+    def kubectl(self, *arguments: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run kubectl to its end, with `given` as its input."""
+        options = ["--kubeconfig", self.kubeconfig, "--cache-dir", self.folder / "cache"]
+        return subprocess.run(
+            [program("kubectl"), *options, *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+
+    def done(self, *arguments: str | Path, given: str = "") -> str:
+        """What kubectl says; an error fails the test."""
+        done = self.kubectl(*arguments, given=given)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@contextmanager
+def control_plane(host: str = HOST, options: Sequence[str] = ()) -> Iterator[ControlPlane]:
+    """Start one, and end it afterwards.
+
+    Args:
+        host: The address of this machine that it serves at.
+        options: Further ones of kube-apiserver.
+
+    Raises:
+        RuntimeError: It did not start; holds the end of its log.
+    """
+    built("control-plane")
+    with tempfile.TemporaryDirectory(prefix="sightline-kubernetes-") as name, ExitStack() as stack:
+        plane = ControlPlane(Path(name), f"https://{host}:{free_port()}")
+        etcd = f"http://{HOST}:{free_port()}"
+        _write_files(plane, host)
+        stack.enter_context(running(plane, "etcd", *_etcd_options(plane.folder, etcd)))
+        server = stack.enter_context(
+            running(plane, "kube-apiserver", *_apiserver_options(plane, host, etcd), *options)
+        )
+        _wait_until_it_serves(plane, server)
+        yield plane
+
+
+@contextmanager
+def running(plane: ControlPlane, name: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A program of Kubernetes as a child process, which logs into the folder."""
+    with (plane.folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            tethered(program(name), *options),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _write_files(plane: ControlPlane, host: str) -> None:
+    authority = new_authority()
+    # Its own address as pods see it is the first of the Services' range.
+    pair = new_server(authority, [host, "10.96.0.1", "localhost", "kubernetes.default.svc"])
+    (plane.folder / "ca.crt").write_bytes(authority.certificate)
+    (plane.folder / "server.crt").write_bytes(pair.certificate)
+    (plane.folder / "server.key").write_bytes(pair.key)
+    (plane.folder / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [
+            {
+                "name": "test",
+                "cluster": {"server": plane.url, "certificate-authority": f"{plane.folder}/ca.crt"},
+            }
+        ],
+        "users": [{"name": "test", "user": {"token": TOKEN}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+    }
+    plane.kubeconfig.write_text(yaml.safe_dump(config))
+    plane.kubeconfig.chmod(0o600)
+
+
+def _etcd_options(folder: Path, url: str) -> list[str]:
+    peers = f"http://{HOST}:{free_port()}"
+    return [
+        f"--data-dir={folder}/etcd",
+        "--unsafe-no-fsync",
+        f"--listen-client-urls={url}",
+        f"--advertise-client-urls={url}",
+        f"--listen-peer-urls={peers}",
+        f"--initial-advertise-peer-urls={peers}",
+        f"--initial-cluster=default={peers}",
+        "--log-level=warn",
+    ]
+
+
+def _apiserver_options(plane: ControlPlane, host: str, etcd: str) -> list[str]:
+    folder = plane.folder
+    return [
+        f"--etcd-servers={etcd}",
+        f"--bind-address={host}",
+        f"--advertise-address={host}",
+        f"--secure-port={plane.url.rsplit(':', 1)[1]}",
+        f"--tls-cert-file={folder}/server.crt",
+        f"--tls-private-key-file={folder}/server.key",
+        f"--token-auth-file={folder}/tokens.csv",
+        "--authorization-mode=AlwaysAllow",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={folder}/server.key",
+        f"--service-account-signing-key-file={folder}/server.key",
+        "--service-cluster-ip-range=10.96.0.0/16",
+        "--endpoint-reconciler-type=none",  # It would refuse a loopback address, again and again.
+    ]
+
+
+def _wait_until_it_serves(plane: ControlPlane, server: subprocess.Popen[bytes]) -> None:
+    context = ssl.create_default_context(cafile=plane.folder / "ca.crt")
+    request = urllib.request.Request(f"{plane.url}/readyz", headers={"Authorization": f"Bearer {TOKEN}"})
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(request, timeout=5, context=context):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(POLL_SECONDS)
+    logs = [
+        line
+        for name in ("etcd", "kube-apiserver")
+        for line in (plane.folder / f"{name}.log").read_text(errors="replace").splitlines()[-LOG_LINES:]
+    ]
+    raise RuntimeError(
+        f"kube-apiserver did not start (exit code {server.poll()}). The logs end:\n" + "\n".join(logs)
+    )
