@@ -16,10 +16,11 @@ from typing import Any, Literal, TypeVar
 from nats.aio.msg import Msg
 
 from sightline.bus.clock import parse_time
-from sightline.bus.connection import Connection, end
+from sightline.bus.connection import end
 from sightline.bus.jetstream import STREAM_NOT_FOUND, ApiError, JetStream
-from sightline.bus.received import Received, parse, parse_stored
-from sightline.errors import BusClosedError, BusError, DecodeError, SightlineError
+from sightline.bus.reader import BrokenError, create_reader, delete_reader, deliveries
+from sightline.bus.received import Received, delivered, parse
+from sightline.errors import BusClosedError, BusError
 from sightline.log import get_logger
 from sightline.messages import Message
 
@@ -27,17 +28,9 @@ log = get_logger()
 
 History = Literal["newest", "all", "new"]
 
-HEARTBEAT = 1.0
-"""Seconds between the server's signs of life on an idle feed."""
-
-MISSED = 3
 _POLICIES: dict[History, str] = {"newest": "last_per_subject", "all": "all", "new": "new"}
 
 M = TypeVar("M", bound=Message)
-
-
-class BrokenError(Exception):
-    """This consumer will deliver nothing more, or skipped something."""
 
 
 @dataclass(slots=True)
@@ -105,39 +98,28 @@ class Feed:
             if self._at.sequence:
                 await self._check_same_stream()
             async for message in deliveries(messages, connection):
-                received = self._parse(message)
-                if received is not None:
+                self._at.sequence = message.metadata.sequence.stream
+                if (received := delivered(self._stream, self._types, message)) is not None:
                     yield received
         finally:
             await end(subscription)
             if consumer:
-                await self._delete_consumer(consumer)
+                await delete_reader(self._jetstream, self._stream, consumer)
 
     async def _create_consumer(self, inbox: str) -> str:
         info = await self._jetstream.api(f"STREAM.INFO.{self._stream}")
         if info["created"] != self._at.created:
             self._at = _Position(created=info["created"])
-        config: dict[str, Any] = {
-            "deliver_policy": _POLICIES[self._history],
-            "ack_policy": "none",
-            "deliver_subject": inbox,
-            "filter_subject": self._subject,
-            "headers_only": self._headers_only,
-            "flow_control": True,
-            "idle_heartbeat": round(HEARTBEAT * 1e9),
-            "inactive_threshold": round(30 * 1e9),
-            "max_deliver": 1,
-            "mem_storage": True,
-            "num_replicas": 1,
-        }
+        start: dict[str, Any] = {"deliver_policy": _POLICIES[self._history]}
         if self._at.sequence:
-            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._at.sequence + 1}
+            start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._at.sequence + 1}
         elif self._history == "new":
             # From here on also after a reconnect: what came meanwhile is new, too.
             self._at.sequence = info["state"]["last_seq"]
-            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._at.sequence + 1}
-        body = {"stream_name": self._stream, "config": config}
-        created = await self._jetstream.api(f"CONSUMER.CREATE.{self._stream}", body)
+            start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._at.sequence + 1}
+        created = await create_reader(
+            self._jetstream, self._stream, self._subject, inbox, start, self._headers_only
+        )
         return str(created["name"])
 
     async def _check_same_stream(self) -> None:
@@ -145,66 +127,6 @@ class Feed:
         info = await self._jetstream.api(f"STREAM.INFO.{self._stream}")
         if info["created"] != self._at.created:
             raise BrokenError("the stream is another")
-
-    async def _delete_consumer(self, name: str) -> None:
-        # A courtesy: the server forgets it after its inactive_threshold anyway.
-        connection = self._jetstream.connection
-        try:
-            await connection.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{name}", b"", {})
-        except SightlineError as error:
-            log.debug("feed_consumer_left", stream=self._stream, reason=str(error))
-
-    def _parse(self, message: Msg) -> Received[Any] | None:
-        delivered = message.metadata
-        self._at.sequence = delivered.sequence.stream
-        try:
-            parsed = parse_stored(self._types, message.subject, message.headers, message.data)
-        except DecodeError as error:
-            log.warning("message_skipped", stream=self._stream, reason=str(error))
-            return None
-        return Received(parsed, delivered.timestamp, message.subject, message.headers or {})
-
-
-async def deliveries(messages: asyncio.Queue[Msg], connection: Connection) -> AsyncGenerator[Msg, None]:
-    """The messages of one consumer, each once, none missing; flow control and heartbeats answered.
-
-    Raises:
-        BrokenError: A gap, silence, or another connection.
-    """
-    count, silent, connections = 0, 0, connection.reconnects
-    while True:
-        try:
-            # Not asyncio.wait_for: on Python 3.11 it may swallow a cancellation.
-            async with asyncio.timeout(HEARTBEAT):
-                message = await messages.get()
-        except TimeoutError:
-            silent += 1
-            if silent >= MISSED:
-                raise BrokenError("no sign of life from the consumer") from None
-            message = None
-        if connection.reconnects != connections:
-            raise BrokenError("the connection is another")
-        if message is None:
-            continue
-        silent = 0
-        headers = message.headers or {}
-        if headers.get("Status") == "100":
-            await _answer(connection, message)
-            if int(headers.get("Nats-Last-Consumer", count)) > count:
-                raise BrokenError("messages were lost on the way")
-            continue
-        number = message.metadata.sequence.consumer
-        if number != count + 1:
-            raise BrokenError(f"expected delivery {count + 1}, got {number}")
-        count = number
-        yield message
-
-
-async def _answer(connection: Connection, message: Msg) -> None:
-    """Let the server go on, where it waits for us to keep up."""
-    stalled = (message.headers or {}).get("Nats-Consumer-Stalled", "")
-    for subject in filter(None, (message.reply, stalled)):
-        await connection.publish(subject, b"", {})
 
 
 def newest_received(types: tuple[type[M], ...], message: Msg) -> Received[M]:

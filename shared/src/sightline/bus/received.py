@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from nats.aio.msg import Msg
 
 from sightline.errors import DecodeError
+from sightline.log import get_logger
 from sightline.messages import Message, Wire
+
+log = get_logger()
 
 M_co = TypeVar("M_co", bound=Message, covariant=True)
 
@@ -20,7 +25,7 @@ class Received(Generic[M_co]):
     Attributes:
         at: When the stream stored it, on the bus's clock.
         headers: As they came; they carry the trace context.
-        sequence: Its number in the stream, where it was read from ``stored``; 0 elsewhere.
+        sequence: Its number in the stream; 0 of one that was got directly.
     """
 
     message: M_co
@@ -66,6 +71,17 @@ def parse_stored(
     if _own_subject(message) != subject:
         raise DecodeError(f"expected a message of {subject}, got one that is about another subject", payload)
     return message
+
+
+def delivered(stream: str, types: tuple[type[Message], ...], message: Msg) -> Received[Any] | None:
+    """What a consumer delivered; None, with a warning, if it does not belong there."""
+    try:
+        parsed = parse_stored(types, message.subject, message.headers, message.data)
+    except DecodeError as error:
+        log.warning("message_skipped", stream=stream, reason=str(error))
+        return None
+    about = message.metadata
+    return Received(parsed, about.timestamp, message.subject, message.headers or {}, about.sequence.stream)
 
 
 def _own_subject(message: Message) -> str:

@@ -11,15 +11,12 @@ from typing import Any, NamedTuple
 from nats.aio.msg import Msg
 
 from sightline.bus.connection import end
-from sightline.bus.feed import HEARTBEAT, BrokenError, deliveries
 from sightline.bus.jetstream import JetStream
-from sightline.bus.received import Received, parse_stored
-from sightline.errors import BusError, DecodeError, SightlineError
-from sightline.log import get_logger
+from sightline.bus.reader import BrokenError, create_reader, delete_reader, deliveries
+from sightline.bus.received import Received, delivered
+from sightline.errors import BusError
 from sightline.messages import Message
 from sightline.topology import Stream
-
-log = get_logger()
 
 
 class Held(NamedTuple):
@@ -77,17 +74,15 @@ async def read_stored(
     subscription = await connection.subscribe(inbox or subject, cb=messages.put)
     consumer = ""
     try:
-        created = await jetstream.api(
-            f"CONSUMER.CREATE.{stream}", _config(stream, subject, inbox, since, headers_only)
-        )
+        created = await create_reader(jetstream, stream, subject, inbox, _start(since), headers_only)
         consumer = created["name"]
         # Some may be on their way already.
         left = created["num_pending"] + created["delivered"]["consumer_seq"]
         if left:
-            async with aclosing(deliveries(messages, connection)) as delivered:
-                async for message in delivered:
+            async with aclosing(deliveries(messages, connection)) as arriving:
+                async for message in arriving:
                     left = min(left - 1, message.metadata.num_pending)
-                    if (received := _received(stream, types, message)) is not None:
+                    if (received := delivered(stream, types, message)) is not None:
                         yield received
                     if left <= 0:
                         return
@@ -96,44 +91,10 @@ async def read_stored(
     finally:
         await end(subscription)
         if consumer:
-            await _delete(jetstream, stream, consumer)
+            await delete_reader(jetstream, stream, consumer)
 
 
-def _config(
-    stream: str, subject: str, inbox: str, since: datetime | None, headers_only: bool
-) -> dict[str, Any]:
-    start = {"deliver_policy": "all"}
-    if since is not None:
-        start = {"deliver_policy": "by_start_time", "opt_start_time": since.isoformat()}
-    config: dict[str, Any] = {
-        **start,
-        "ack_policy": "none",
-        "deliver_subject": inbox,
-        "filter_subject": subject,
-        "flow_control": True,
-        "headers_only": headers_only,
-        "idle_heartbeat": round(HEARTBEAT * 1e9),
-        "inactive_threshold": round(30 * 1e9),
-        "max_deliver": 1,
-        "mem_storage": True,
-        "num_replicas": 1,
-    }
-    return {"stream_name": stream, "config": config}
-
-
-def _received(stream: str, types: tuple[type[Message], ...], message: Msg) -> Received[Any] | None:
-    try:
-        parsed = parse_stored(types, message.subject, message.headers, message.data)
-    except DecodeError as error:
-        log.warning("message_skipped", stream=stream, reason=str(error))
-        return None
-    about = message.metadata
-    return Received(parsed, about.timestamp, message.subject, message.headers or {}, about.sequence.stream)
-
-
-async def _delete(jetstream: JetStream, stream: str, consumer: str) -> None:
-    # A courtesy: the server forgets it after its inactive_threshold anyway.
-    try:
-        await jetstream.connection.publish(f"$JS.API.CONSUMER.DELETE.{stream}.{consumer}", b"", {})
-    except SightlineError as error:
-        log.debug("reader_left", stream=stream, reason=str(error))
+def _start(since: datetime | None) -> dict[str, Any]:
+    if since is None:
+        return {"deliver_policy": "all"}
+    return {"deliver_policy": "by_start_time", "opt_start_time": since.isoformat()}
