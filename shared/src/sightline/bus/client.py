@@ -76,7 +76,8 @@ class Client(nats.aio.client.Client):
         await super()._process_msg(sid, subject, reply, data, headers)
 
     def _abort(self) -> None:
-        writer = getattr(self._transport, "_io_writer", None)
+        # The socket's own writer: with TLS the other one raises once it is closed, as of Python 3.11.2.
+        writer = getattr(self._transport, "_bare_io_writer", None)
         if writer is not None:
             writer.transport.abort()
 
