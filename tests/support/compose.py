@@ -105,6 +105,13 @@ class Composed:
         return f"nats://{self.address(nats)}:4222"
 
 
+def kill_and_start_the_bus(system: Composed) -> None:
+    (nats,) = system.containers("nats")
+    nats.kill()
+    nats.wait()
+    nats.start()
+
+
 def host_for_containers() -> str:
     """The address of this machine that `host.docker.internal` is for containers."""
     client = docker.from_env()

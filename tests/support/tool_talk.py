@@ -13,7 +13,7 @@ from livekit.agents.llm import Tool
 from livekit.agents.voice.room_io import RoomOptions
 
 from sightline.bus import Bus
-from sightline.messages import Caption, Track, TurnRecord
+from sightline.messages import Track, TurnRecord
 from sightline_agent import VisionAgent
 from sightline_agent.eyes import Eyes
 from sightline_agent.models import language_model
@@ -47,13 +47,6 @@ class Talk:
     async def sees(self, *tracks: Track) -> None:
         """Wait until the agent knows that these tracks are in view."""
         await self.until(lambda eyes: {frame.track for frame in eyes.context.in_view} >= set(tracks))
-
-    async def knows(self, *captions: Caption) -> None:
-        """Wait until the agent was told these captions."""
-        for caption in captions:
-            assert caption.frame is not None
-            frame = caption.frame
-            await self.until(lambda eyes, frame=frame: eyes.context.describes(frame))  # type: ignore[misc]
 
     async def ask(self, question: str = "What is there?") -> str:
         """One turn, in which the model calls its tools. Returns what the only tool said to the model."""

@@ -9,7 +9,7 @@ from typing import Any
 from livekit.agents import FlushSentinel
 from livekit.agents.llm import ChatChunk, ChatContext, ChatItem, ChatMessage, ImageContent
 
-from sightline.messages import Shown, TurnRecord
+from sightline.messages import TurnRecord
 
 MAX_BYTES = 512 * 1024
 """Of a record's messages; a message of the bus takes twice that."""
@@ -87,11 +87,6 @@ def fitting(record: TurnRecord) -> TurnRecord:
         left += 1
     gone = len(record.messages) - left
     return record.model_copy(update={"messages": record.messages[gone:], "messages_left_out": gone})
-
-
-def shown_captions(record: TurnRecord) -> list[Shown]:
-    """The captions of what was in view, as the turn was shown them."""
-    return [each for each in record.shown if each.kind == "caption" and not each.past]
 
 
 def _without_frames(item: ChatItem) -> ChatItem:

@@ -12,6 +12,7 @@ from livekit.agents import AgentSession
 
 from sightline.bus import Bus
 from sightline.messages import TurnRecord
+from sightline_agent.lasting import LastingSession
 from sightline_agent.models import LanguageModel, connect_options, language_model
 from sightline_agent.settings import AgentSettings
 from sightline_agent.tools import configured_tools
@@ -82,7 +83,7 @@ class TextSession:
 
 def text_session(model: LanguageModel, settings: AgentSettings) -> AgentSession[None]:
     """A session that neither hears nor speaks."""
-    return AgentSession(
+    return LastingSession(
         llm=model,
         vad=None,
         turn_handling={"turn_detection": None},

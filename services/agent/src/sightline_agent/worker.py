@@ -16,6 +16,7 @@ from sightline.health import watch_loop
 from sightline.log import configure, get_logger
 from sightline_agent.avatar import AvatarSettings, start_avatar
 from sightline_agent.images import ImageInbox, ImageSettings
+from sightline_agent.lasting import LastingSession
 from sightline_agent.models import (
     can_speak,
     close_models,
@@ -87,7 +88,7 @@ async def build_session(settings: AgentSettings) -> AgentSession[None]:
     model = await asyncio.to_thread(language_model, settings)
     if not can_speak(settings):
         return text_session(model, settings)
-    return AgentSession(
+    return LastingSession(
         llm=model,
         stt=await asyncio.to_thread(speech_to_text, settings),
         tts=await asyncio.to_thread(text_to_speech, settings),

@@ -6,6 +6,7 @@ from livekit.agents import AgentSession, llm
 from livekit.agents.types import NOT_GIVEN
 from livekit.plugins.openai.realtime import RealtimeModel
 
+from sightline_agent.lasting import LastingSession
 from sightline_agent.models import ANY_KEY, connect_options, realtime_endpoint
 from sightline_agent.realtime.settings import RealtimeSettings
 from sightline_agent.realtime.video import VideoSampler
@@ -27,7 +28,7 @@ def realtime_session(
     model: llm.RealtimeModel, settings: AgentSettings, realtime: RealtimeSettings
 ) -> AgentSession[None]:
     """A conversation with a realtime model, which hears by itself when a turn ends."""
-    return AgentSession(
+    return LastingSession(
         llm=model,
         vad=None,
         video_sampler=VideoSampler(realtime),
