@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from livekit.agents import NOT_GIVEN, AgentSession
+from livekit.agents import NOT_GIVEN
 
 from sightline_agent import VisionAgent
+from sightline_agent.lasting import LastingSession
 from sightline_agent.models import connect_options
 from sightline_gateway.protocol import Error
 from sightline_gateway.session.models import Apart, ApartVoice, Models
@@ -52,7 +53,7 @@ class Conversation:
         self._agent, self._emit, self._on_end = agent, emit, on_end
         self._spoken = False
         self._voice = SpokenOutput(emit, speech_format) if models.tts is not None else None
-        self._session: AgentSession[None] = AgentSession(
+        self._session = LastingSession(
             llm=Apart(models.llm),
             tts=ApartVoice(models.tts) if models.tts is not None else NOT_GIVEN,
             vad=None,
