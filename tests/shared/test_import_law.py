@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS = (
     ("errors",),
-    ("subjects", "imaging", "wire", "turns", "changes"),
+    ("subjects", "imaging", "scaling", "wire", "turns", "changes"),
     ("messages",),
     ("worker", "config", "topology"),
     ("log", "metrics", "tracing"),
