@@ -14,7 +14,13 @@ import pytest
 from sightline.bus import Bus
 from sightline.config import BusSettings
 from support.agents import completions, users_words
-from support.compose import Composed, composed, host_for_containers, require_compose
+from support.compose import (
+    Composed,
+    composed,
+    host_for_containers,
+    kill_and_start_the_bus,
+    require_compose,
+)
 from support.model_servers import Fault, MoondreamServer, OpenAIServer
 from support.participant import Participant, participant
 from support.stage import captions
@@ -104,10 +110,3 @@ async def in_hand(moondream: MoondreamServer, before: int, caption: str) -> str:
                     return request.peer
             count = len(moondream.requests)
             await moondream.requested(count + 1)
-
-
-def kill_and_start_the_bus(system: Composed) -> None:
-    (nats,) = system.containers("nats")
-    nats.kill()
-    nats.wait()
-    nats.start()
