@@ -36,7 +36,7 @@ LOG_LINES = 20
 
 def built(part: str) -> None:
     """Skip the test where a part of a cluster was not built; fail it where SIGHTLINE_REQUIRE says so."""
-    command = [SOURCES / "build", "--check", part]
+    command = [str(SOURCES / "build"), "--check", part]
     done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
     if done.returncode != 0:
         missing("kubernetes", f"{done.stderr.strip()}: .ci/kubernetes/build {part} makes what lacks")
@@ -63,6 +63,9 @@ def definitions() -> list[Path]:
     return [*(keda / "crds").glob("*.yaml"), *prometheus.glob("*.yaml")]
 
 
+RESTRICTED = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn")]
+
+
 @dataclass(frozen=True)
 class ControlPlane:
     """What serves the API, and who may do everything there.
@@ -80,7 +83,7 @@ class ControlPlane:
 
     def kubectl(self, *arguments: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run kubectl to its end, with `given` as its input."""
-        options = ["--kubeconfig", self.kubeconfig, "--cache-dir", self.folder / "cache"]
+        options = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.folder / 'cache'}"]
         return subprocess.run(
             [program("kubectl"), *options, *arguments],
             input=given,
@@ -95,6 +98,16 @@ class ControlPlane:
         done = self.kubectl(*arguments, given=given)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def new_namespace(self, name: str) -> str:
+        """Make it; returns its name."""
+        self.done("create", "namespace", name)
+        self.restrict(name)
+        return name
+
+    def restrict(self, namespace: str) -> None:
+        """Have it take pods of the `restricted` standard only, and warn of what would make others."""
+        self.done("label", "namespace", namespace, *RESTRICTED)
 
 
 @contextmanager
@@ -190,7 +203,7 @@ def _apiserver_options(plane: ControlPlane, host: str, etcd: str) -> list[str]:
         f"--token-auth-file={folder}/tokens.csv",
         "--authorization-mode=AlwaysAllow",
         "--service-account-issuer=https://kubernetes.default.svc",
-        f"--service-account-key-file={folder}/server.key",
+        f"--service-account-key-file={folder}/server.crt",
         f"--service-account-signing-key-file={folder}/server.key",
         "--service-cluster-ip-range=10.96.0.0/16",
         "--endpoint-reconciler-type=none",  # It would refuse a loopback address, again and again.
