@@ -11,6 +11,9 @@ from rich.table import Table
 from harness.figures import Figure, Row, Spread
 
 HEAD = ("#", "measured", "Sightline", "compared with", "", "times better", "aim", "")
+NOTES = 110
+"""Columns."""
+
 MET = {True: "met", False: "MISSED", None: ""}
 
 
@@ -68,7 +71,7 @@ def show(rows: list[Row], console: Console | None = None) -> None:
     console.print(table)
     for row in sorted(rows, key=lambda each: each.number):
         if row.notes:
-            console.print(f"{row.number}. {row.notes}\n", markup=False, highlight=False)
+            console.print(f"{row.number}. {row.notes}\n", markup=False, highlight=False, width=NOTES)
 
 
 def markdown(rows: Iterable[Row]) -> str:
