@@ -68,9 +68,10 @@ async def serve_ticket(replica: Replica, lane: Lane, taken: Taken) -> None:
     try:
         ticket = taken.parse(Ticket)
         async with _kept(taken):
-            newest = await _newest(replica, ticket)
+            # At once: each is a way to the server and back, and the model waits for both.
+            newest, captioned = await asyncio.gather(_newest(replica, ticket), _captioned(replica, ticket))
             frame = newest.message.info if newest else None
-            outcome = await _serve_frame(replica, lane, taken, newest)
+            outcome = await _serve_frame(replica, lane, taken, newest, captioned)
         await taken.done()
         await _offer_again(replica, lane, ticket, frame)
     except asyncio.CancelledError:
@@ -101,11 +102,20 @@ async def _newest(replica: Replica, ticket: Ticket) -> Received[Frame] | None:
     return found  # type: ignore[return-value]
 
 
-async def _serve_frame(replica: Replica, lane: Lane, taken: Taken, newest: Received[Frame] | None) -> str:
+async def _captioned(replica: Replica, ticket: Ticket) -> int:
+    """The sequence of the newest frame that a replica captioned already; 0: none."""
+    caption = await replica.bus.newest(Caption, subjects.caption(ticket.track, replica.stage))
+    done = caption.message.frame if caption else None
+    return done.sequence if done else 0
+
+
+async def _serve_frame(
+    replica: Replica, lane: Lane, taken: Taken, newest: Received[Frame] | None, captioned: int
+) -> str:
     if newest is None:
         return "gone"
     frame = newest.message
-    if _of_the_other_lane(replica, lane, frame) or await _is_done(replica, frame):
+    if _of_the_other_lane(replica, lane, frame) or captioned >= frame.sequence:
         return "superseded"
     if taken.attempts > ATTEMPTS:
         raise SightlineError(f"given up: {taken.attempts - 1} replicas took this ticket and did not finish")
@@ -138,13 +148,6 @@ def _of_the_other_lane(replica: Replica, lane: Lane, frame: Frame) -> bool:
         and frame.trigger is Trigger.USER_REQUEST
         and Trigger.USER_REQUEST in replica.worker.wants.triggers
     )
-
-
-async def _is_done(replica: Replica, frame: Frame) -> bool:
-    """Whether a replica captioned this frame, or a newer one, already."""
-    caption = await replica.bus.newest(Caption, subjects.caption(frame.track, replica.stage))
-    done = caption.message.frame if caption else None
-    return done is not None and done.sequence >= frame.sequence
 
 
 async def _look(replica: Replica, frame: Frame) -> list[Finding]:
