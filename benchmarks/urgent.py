@@ -123,7 +123,8 @@ def _notes(found: dict[str, list[Asked]]) -> str:
         f"{TRACKS} tracks at a frame a second, {REPLICAS} replicas that wait {MODEL_SECONDS:g} s for a "
         f"caption, {Spread.of(each.excess for each in runs).median:.1f} frames for each caption. "
         f"{requests} requests over the bus, answered by the newest picture of a simulated track; encoding is "
-        f"in row 5. All processes together kept {max(each.cores for each in runs):.2f} of {os.cpu_count()} cores busy at most."
+        f"in row 5. All processes together kept {max(each.cores for each in runs):.2f} of {os.cpu_count()} "
+        "cores busy at most."
     )
 
 
