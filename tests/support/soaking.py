@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
+import sys
 from dataclasses import dataclass
 
 import aiohttp
 import psutil
+from livekit import rtc
 
 from sightline.embedded import HOST
 from support.agents import Reader
@@ -60,11 +63,21 @@ async def live(livekit: LiveKit, room: str, change: float, pause: float, lived: 
         change: Seconds between two scenes.
         pause: Seconds between two questions.
     """
-    async with Publisher(livekit, room, f"{room}'s guest") as guest:
+    async with contextlib.AsyncExitStack() as stack:
+        guest = await _come(livekit, room, stack)
         await guest.camera(size=(160, 90), fps=2)
         async with asyncio.TaskGroup() as group:
             group.create_task(_show(guest, change))
             group.create_task(_ask(guest, pause, lived))
+
+
+async def _come(livekit: LiveKit, room: str, stack: contextlib.AsyncExitStack) -> Publisher:
+    """Join, however often it takes on a machine that is busy."""
+    while True:
+        try:
+            return await stack.enter_async_context(Publisher(livekit, room, f"{room}'s guest"))
+        except rtc.ConnectError as error:
+            sys.stderr.write(f"{room}: {error.message}, once more\n")
 
 
 async def _show(guest: Publisher, change: float) -> None:
