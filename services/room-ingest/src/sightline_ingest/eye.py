@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
+from sightline.messages import Source
 from sightline.sampling.metrics import LOOKS
-from sightline.sampling.scene import Scene, Thumbnail, View, thumbnail
+from sightline.sampling.scene import Thumbnail, View
+from sightline.sampling.screen import scene_of
 from sightline_ingest.metrics import REPLACED
 from sightline_ingest.picture import Picture
 from sightline_ingest.settings import SamplingSettings
@@ -34,11 +36,11 @@ class Eye:
         look_at: When it is time for another look, on the loop's clock.
     """
 
-    def __init__(self, settings: SamplingSettings) -> None:
+    def __init__(self, source: Source, settings: SamplingSettings) -> None:
         """No I/O, but on an event loop."""
         self.seen: Seen | None = None
         self.look_at = 0.0
-        self._scene = Scene(settings.still_threshold, settings.scene_threshold)
+        self._scene = scene_of(source, settings.still_threshold, settings.scene_threshold)
         self._newest: tuple[Picture, float] | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -59,7 +61,7 @@ class Eye:
             return
         (picture, shown_at), self._newest = self._newest, None
         self.look_at = self._loop.time() + pause
-        small = thumbnail(picture)
+        small = self._scene.look(picture)
         view = self._scene.view(small)
         LOOKS.labels(view.name.lower()).inc()
         self.seen = Seen(picture, shown_at, small, view)

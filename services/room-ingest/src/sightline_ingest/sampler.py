@@ -52,7 +52,7 @@ class TrackSampler:
         self.track = track
         self._publisher, self._stages, self._settings = publisher, stages, settings
         self._policy = Policy(settings)
-        self._eye = Eye(settings)
+        self._eye = Eye(track.source, settings)
         self._history = History()
         self._captures = Captures()
         self._sequence: int | None = None

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 COLUMNS, ROWS = 64, 36
-MAX_LINES = 180
-"""Lines of a picture that are looked at: five for each row of the thumbnail."""
+LINES = 5
+"""Of a picture, at most, that are looked at for each row of its thumbnail."""
 
 NOISE = 12.0
 """Levels of 256 by which a block's brightness may differ without showing anything else."""
@@ -68,9 +68,9 @@ class View(IntEnum):
     NEW = 2
 
 
-def thumbnail(picture: Planes) -> Thumbnail:
-    """Brightness and both colours of a picture: 3 × 36 × 64, float32, 0 to 255. Takes 0.1 to 0.5 ms."""
-    return np.stack([_small(plane) for plane in (picture.y, picture.u, picture.v)])
+def thumbnail(picture: Planes, columns: int = COLUMNS, rows: int = ROWS) -> Thumbnail:
+    """Brightness and both colours of a picture: 3 × rows × columns, float32, 0 to 255; in 0.1 to 0.5 ms."""
+    return np.stack([_small(plane, columns, rows) for plane in (picture.y, picture.u, picture.v)])
 
 
 def difference(reference: Thumbnail, current: Thumbnail) -> float:
@@ -84,9 +84,9 @@ def difference(reference: Thumbnail, current: Thumbnail) -> float:
     return float(differs.mean())
 
 
-def _small(plane: Plane) -> Thumbnail:
-    lines = np.ascontiguousarray(plane[:: max(1, plane.shape[0] // MAX_LINES)])
-    return np.asarray(cv2.resize(lines, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA), np.float32)
+def _small(plane: Plane, columns: int, rows: int) -> Thumbnail:
+    lines = np.ascontiguousarray(plane[:: max(1, plane.shape[0] // (LINES * rows))])
+    return np.asarray(cv2.resize(lines, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _residual(reference: Thumbnail, current: Thumbnail, where: NDArray[np.bool_]) -> Thumbnail:
@@ -104,13 +104,17 @@ def _residual(reference: Thumbnail, current: Thumbnail, where: NDArray[np.bool_]
 
 
 class Scene:
-    """The scene that a track shows."""
+    """The scene that a camera shows."""
 
     def __init__(self, still_threshold: float, scene_threshold: float) -> None:
         """Shares of the picture: at most the first is ``STILL``, from the second on it is ``NEW``."""
         self._still = still_threshold
         self._new = scene_threshold
         self._reference: Thumbnail | None = None
+
+    def look(self, picture: Planes) -> Thumbnail:
+        """What of a picture is compared."""
+        return thumbnail(picture)
 
     def view(self, seen: Thumbnail) -> View:
         """Compare with the first frame of the scene; without one everything is new."""
