@@ -1,0 +1,1 @@
+"""What the benchmark of voice turns is made of."""
