@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import nats.aio.client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from sightline.metrics import BUS_BYTES
 from sightline.subjects import ROOT
 
 RETRY_SECONDS = 1.0
+
+# A frame comes in one piece, not in several of 32 KiB.
+nats.aio.client.DEFAULT_BUFFER_SIZE = 1024 * 1024
 
 _COUNTED = frozenset({"frames", "work", "captions", "images", "dead", "turns"})
 _STORED_ON = b"Nats-Subject: "
@@ -20,6 +25,22 @@ _STORED_ON = b"Nats-Subject: "
 
 class Client(nats.aio.client.Client):
     """A client that drops what it could not send, and that nothing keeps from reconnecting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handed_over: dict[int, Callable[[Msg], None]] = {}
+
+    def hand_over(self, subscription: Subscription, take: Callable[[Msg], None]) -> None:
+        """Give each message of a subscription to ``take`` as it is read.
+
+        nats-py wakes a task of the subscription for it, and that wakes whoever waits: each is a turn of
+        the event loop. ``take`` must neither raise nor block.
+        """
+        self._handed_over[subscription._id] = take
+
+    def keep(self, subscription: Subscription) -> None:
+        """Take ``hand_over`` back."""
+        self._handed_over.pop(subscription._id, None)
 
     def drop_unsent(self) -> None:
         """Forget what is buffered, and reset the socket with what that holds.
@@ -73,7 +94,23 @@ class Client(nats.aio.client.Client):
             # The answer of a direct get came to an inbox.
             about = headers[found + len(_STORED_ON) :].split(b"\r\n", 1)[0]
         BUS_BYTES.labels("in", _what(about.decode(errors="replace"))).inc(len(data))
-        await super()._process_msg(sid, subject, reply, data, headers)
+        take = self._handed_over.get(sid)
+        if take is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+        else:
+            take(self._build_message(sid, subject, reply, data, await self._process_headers(headers)))
+
+    async def _init_request_sub(self) -> None:
+        # nats-py subscribes to the answers of all requests with the first of them.
+        await super()._init_request_sub()
+        for subscription in self._subs.values():
+            if subscription._cb == self._request_sub_callback:
+                self.hand_over(subscription, self._answered)
+
+    def _answered(self, message: Msg) -> None:
+        waiting = self._resp_map.get(message.subject.rpartition(".")[2])
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
 
     def _abort(self) -> None:
         # The socket's own writer: with TLS the other one raises once it is closed, as of Python 3.11.2.

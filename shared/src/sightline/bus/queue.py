@@ -10,12 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import nats.errors
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
-from nats.js.errors import APIError
 
-from sightline.bus.connection import end
 from sightline.bus.ensure import ensure_consumer
 from sightline.bus.jetstream import JetStream
+from sightline.bus.pulls import Pulls
 from sightline.bus.received import parse
 from sightline.errors import BusError
 from sightline.log import get_logger
@@ -89,7 +87,7 @@ class WorkQueue:
         self._jetstream = jetstream
         self._queue = queue
         self._repair = repair
-        self._pulls: JetStreamContext.PullSubscription | None = None
+        self._pulls: Pulls | None = None
         self._bound = ""
         self._idle = 0
         self._pause = 0.1
@@ -107,7 +105,7 @@ class WorkQueue:
             if self._pulls is None or self._idle >= IDLE_PULLS:
                 await self._bind()
             return await self._pull()
-        except (BusError, APIError, nats.errors.Error) as error:
+        except (BusError, nats.errors.Error) as error:
             await self._recover(error)
             return None
 
@@ -123,7 +121,7 @@ class WorkQueue:
     async def close(self) -> None:
         """Stop pulling. What was delivered and not taken comes back after ``ack_wait``."""
         if self._pulls is not None:
-            await end(self._pulls._sub)
+            await self._pulls.close()
             self._pulls = None
 
     async def _bind(self) -> None:
@@ -132,20 +130,17 @@ class WorkQueue:
         if self._pulls is not None and created == self._bound:
             return
         await self.close()
-        client = self._jetstream.connection.client
-        self._pulls = await client.jetstream().pull_subscribe_bind(
-            consumer=self._queue.name, stream=self._queue.stream
-        )
+        pulls = Pulls(self._jetstream.connection, self._queue)
+        await pulls.open()
+        self._pulls = pulls
         self._bound = created
 
     async def _pull(self) -> Taken | None:
         assert self._pulls is not None
         if not self._jetstream.connection.connected:
             raise BusError("not connected")
-        try:
-            # One at a time: batches leave pulls behind that stall the next ones.
-            (message,) = await self._pulls.fetch(1, timeout=PULL_SECONDS)
-        except (nats.errors.TimeoutError, TimeoutError):
+        message = await self._pulls.next(PULL_SECONDS)
+        if message is None:
             self._idle += 1
             return None
         self._idle, self._pause = 0, 0.1
