@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 APART = ("run", "gateway_sessions", "moondream_client", "soak")
 """Not among the rows: benchmarks/README.md tells how to run them."""
 
-GATED = ("encoding",)
+GATED = ("encoding", "scale_out", "turns")
 """Those with figures that have gates."""
 
 SECONDS, QUICK_SECONDS = 900, 180

@@ -74,10 +74,10 @@ def show(rows: list[Row], console: Console | None = None) -> None:
             console.print(f"{row.number}. {row.notes}\n", markup=False, highlight=False, width=NOTES)
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """The table for a page, without details."""
-    head = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
-    body = [
-        "| " + " | ".join(each.replace("|", "\\|") for each in line) + " |" for line in lines(rows, False)
-    ]
-    return "\n".join(head + body)
+def markdown(rows: Iterable[Row], details: bool = False) -> str:
+    """The table for a page."""
+    return "\n".join(map(_markdown_line, [HEAD, ("---",) * len(HEAD), *lines(rows, details)]))
+
+
+def _markdown_line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(each.replace("|", "\\|") for each in cells) + " |"
