@@ -36,6 +36,9 @@ COMPOSE_PROJECT_NAME=sightline
 # NATS_IMAGE=nats:2.15.1-alpine
 # LIVEKIT_IMAGE=livekit/livekit-server:v1.13.5
 # NATS_CONFIG=./deploy/nats/nats.conf
+# A credential for each service, and TLS: deploy/docker/credentials makes them, into NATS_GENERATED.
+# COMPOSE_FILE=docker-compose.yml:deploy/docker/credentials.yml
+# NATS_GENERATED=./deploy/nats/generated
 # Address of this machine that LiveKit and the gateway are published at; 0.0.0.0 is every one.
 # PUBLISH_ADDRESS=127.0.0.1
 # LIVEKIT_PORT=7880
