@@ -17,6 +17,7 @@ from sightline.health import Health
 from sightline.messages import CaptureReply, CaptureRequest, Speaking, Trigger
 from sightline_ingest.joining import joined
 from sightline_ingest.livekit_server import LiveKitServer as LiveKit
+from sightline_ingest.picture import Picture
 from sightline_ingest.sampler import Demand
 from sightline_ingest.subscription import Subscription
 from sightline_ingest.track import Mode, Plan, plan
@@ -54,6 +55,23 @@ def test_a_demand_is_met_at_the_least_cost(
     assert plan(Demand(interval, wanted), width, simulcasted) == planned
 
 
+@pytest.mark.parametrize(
+    ("interval", "wanted", "planned"),
+    [
+        (1.0, 1024, Plan(Mode.WATCH, MEDIUM)),
+        (0.0, 1024, Plan(Mode.WATCH, MEDIUM)),
+        (1.0, 1280, Plan(Mode.WATCH, HIGH)),
+        (1.0, 500, Plan(Mode.WATCH, LOW)),
+        (3.0, 1024, Plan(Mode.PEEK, HIGH)),
+        (3.0, 640, Plan(Mode.WATCH, MEDIUM)),
+    ],
+)
+def test_while_somebody_speaks_a_layer_that_is_almost_wide_enough_will_do(
+    interval: float, wanted: int, planned: Plan
+) -> None:
+    assert plan(Demand(interval, wanted), 1280, True, layer_share=0.6) == planned
+
+
 async def test_with_no_stage_nothing_is_subscribed_to_and_the_asker_learns_why(
     bus: Bus, livekit: LiveKitServer, room: str
 ) -> None:
@@ -69,7 +87,7 @@ async def test_with_no_stage_nothing_is_subscribed_to_and_the_asker_learns_why(
         assert subscriptions() == before + 1
 
 
-async def test_a_full_size_track_is_subscribed_to_anew_for_each_picture_and_not_in_between(
+async def test_a_full_size_track_is_subscribed_to_once_and_paused_between_its_pictures(
     bus: Bus, livekit: LiveKitServer, room: str
 ) -> None:
     before = subscriptions()
@@ -85,7 +103,7 @@ async def test_a_full_size_track_is_subscribed_to_anew_for_each_picture_and_not_
         third = await watch.until("third frame", lambda _: watch.frames[2] if len(watch.frames) > 2 else None)
         assert third.trigger is Trigger.TIMER
         assert third.unchanged_since == first.sequence
-        assert subscriptions() == before + 3
+        assert subscriptions() == before + 1
 
 
 async def test_a_capture_request_is_answered_with_the_frame_of_what_is_shown_now(
@@ -127,16 +145,17 @@ async def test_the_agents_word_that_somebody_speaks_raises_the_rate(
         assert (await next_timer(watch) - first.captured_at).total_seconds() < 15, "well before its time"
 
 
+@pytest.mark.parametrize("max_width", [160, 1280], ids=["watched", "paused"])
 async def test_a_speaker_whom_livekit_hears_is_sampled_faster(
-    bus: Bus, livekit: LiveKitServer, room: str
+    bus: Bus, livekit: LiveKitServer, room: str, max_width: int
 ) -> None:
     async with (
-        stage(bus, max_width=160),
+        stage(bus, max_width=max_width),
         Ingest(bus, livekit, idle_interval=30.0),
         Watch(bus, room) as watch,
         Publisher(livekit, room) as alice,
     ):
-        # A small layer is watched all the time, so LiveKit tells who speaks.
+        # A small layer is watched all the time, a large one paused: both are subscribed to.
         await alice.camera(simulcast=True)
         await want(bus, room)
         first = await watch.frame()
@@ -164,10 +183,10 @@ async def test_a_change_of_scene_is_seen_in_a_track_that_is_watched(
 async def test_the_simulcast_layer_that_is_asked_for_is_received(livekit: LiveKitServer, room: str) -> None:
     async with Publisher(livekit, room) as alice:
         await alice.camera(simulcast=True, size=(1280, 720))
-        async with subscription_to(livekit, room) as (subscription, widths):
+        async with subscription_to(livekit, room) as (subscription, shown):
             assert subscription.publication.width == 1280
             subscription.open(LOW)
-            while await widths.get() != 320:
+            while (await shown.get()).width != 320:
                 pass  # the first ones may be of any layer
             await subscription.close()
             assert not subscription.live
@@ -179,39 +198,82 @@ async def test_a_subscription_that_is_withdrawn_at_any_moment_can_be_had_again(
 ) -> None:
     async with Publisher(livekit, room) as alice:
         await alice.camera()
-        async with subscription_to(livekit, room) as (subscription, widths):
+        async with subscription_to(livekit, room) as (subscription, shown):
             for milliseconds in (0, 20, 50, 100, 200):
                 subscription.open(None)
                 await asyncio.sleep(milliseconds / 1000)
                 await subscription.close()
-                while not widths.empty():
-                    widths.get_nowait()
+                forget(shown)
                 subscription.open(None)
-                await widths.get()
+                await shown.get()
+                await subscription.pause()
                 await subscription.close()
     assert streams() == 0
 
 
+async def test_what_is_paused_is_sent_nothing_until_it_goes_on(livekit: LiveKitServer, room: str) -> None:
+    async with Publisher(livekit, room) as alice:
+        await alice.camera()
+        async with (
+            subscription_to(livekit, room) as (subscription, shown),
+            subscription_to(livekit, room, "other eye") as (other, shown_to_other),
+        ):
+            other.open(None)
+            for _ in range(3):
+                subscription.open(None)
+                await shown.get()
+                await subscription.pause()
+                # What was under way as it was paused has come when the other one has these.
+                await several(shown_to_other)
+                forget(shown)
+                await several(shown_to_other)
+                assert shown.empty()
+                assert subscription.live
+
+
+async def test_a_track_that_goes_on_shows_no_picture_that_the_pause_made_black(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async with Publisher(livekit, room) as alice:
+        await alice.camera()
+        async with subscription_to(livekit, room) as (subscription, shown):
+            for _ in range(40):
+                subscription.open(None)
+                assert (await shown.get()).y.max() > 0
+                await subscription.pause()
+                forget(shown)
+
+
+def forget(shown: asyncio.Queue[Picture]) -> None:
+    while not shown.empty():
+        shown.get_nowait()
+
+
+async def several(shown: asyncio.Queue[Picture]) -> None:
+    """Wait for ten more."""
+    forget(shown)
+    for _ in range(10):
+        await shown.get()
+
+
 @asynccontextmanager
 async def subscription_to(
-    livekit: LiveKitServer, room: str
-) -> AsyncIterator[tuple[Subscription, asyncio.Queue[int]]]:
-    """A subscription to the only track of a room, and the widths of the pictures that come of it."""
+    livekit: LiveKitServer, room: str, identity: str = "eye"
+) -> AsyncIterator[tuple[Subscription, asyncio.Queue[Picture]]]:
+    """A subscription to the only track of a room, and the pictures that come of it."""
     settings = settings_for(livekit).livekit
-    eye, widths = rtc.Room(), asyncio.Queue[int]()
+    eye, shown = rtc.Room(), asyncio.Queue[Picture]()
     published = asyncio.Queue[rtc.RemoteTrackPublication]()
     eye.on("track_published", lambda publication: published.put_nowait(publication))
-    async with LiveKit(settings, Health(), "eye") as server, joined(eye, server, room, timeout=10):
+    async with LiveKit(settings, Health(), identity) as server, joined(eye, server, room, timeout=10):
         for alice in eye.remote_participants.values():
             for there_already in alice.track_publications.values():
                 published.put_nowait(there_already)
         publication = await published.get()
-        subscription = Subscription(
-            publication, lambda picture: widths.put_nowait(picture.width), lambda: datetime.now(UTC)
-        )
+        subscription = Subscription(publication, shown.put_nowait, lambda: datetime.now(UTC))
         eye.on("track_subscribed", subscription.arrived)
         eye.on("track_unsubscribed", subscription.gone)
-        yield subscription, widths
+        yield subscription, shown
 
 
 async def captured(bus: Bus, room: str) -> CaptureReply:

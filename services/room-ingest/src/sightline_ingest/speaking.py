@@ -1,7 +1,7 @@
 """Who speaks, as LiveKit hears it. No audio is decoded: the server says so.
 
-It says so only of participants of whom something is subscribed to; a video track is enough. Where
-tracks are received now and then it is the agent's word on the bus that counts.
+It says so only of participants of whom something is subscribed to; a video track is enough, also one
+that is paused. Where nobody wants pictures it is the agent's word on the bus that counts.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 |-----------------------------------|-------------------------------------------|-------------------|
 | nobody wants pictures             | not subscribed                            | nothing           |
 | often, or a smaller layer will do | subscribed, to the smallest layer of use  | 4 % to 17 %       |
-| seldom, and the largest is wanted | subscribe, take one picture, unsubscribe  | 4 % (every 3 s)   |
+| seldom, and the largest is wanted | subscribed, paused after each picture     | 2 % (every 3 s)   |
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sightline_ingest.subscription import Quality, Subscription
 log = get_logger()
 
 PEEK_INTERVAL = 2.0
-"""Seconds between pictures from which on subscribing anew for each is cheaper than staying."""
+"""Seconds between pictures from which on pausing after each is cheaper than receiving all."""
 ARRIVAL_SECONDS = 5.0
 """After so long without the track, or its first picture, the subscription is asked for again."""
 
@@ -102,6 +102,9 @@ class TrackSession:
                 await self._peek(demand, wanted)
 
     async def _watch(self, demand: Demand, wanted: Plan) -> None:
+        if self.subscription.paused and wanted.quality != self.subscription.quality:
+            # Two settings of one track at once could overtake each other.
+            await self.subscription.close()
         self.subscription.open(wanted.quality)
         arrived = self.subscription.live
         changed = await self._changed(demand, None if arrived else ARRIVAL_SECONDS)
@@ -123,7 +126,9 @@ class TrackSession:
                 return
             if picture.done():
                 self._opening = time.monotonic() - opened_at
-            await self.subscription.close()
+                await self.subscription.pause()
+            else:
+                await self.subscription.close()
             # The next picture takes its time to come, too.
             await asyncio.wait({changed}, timeout=max(0.0, demand.interval - self._opening))
         finally:
