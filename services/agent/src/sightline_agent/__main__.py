@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 from livekit.agents import AgentServer
-from livekit.rtc._ffi_client import FfiClient
 
 from sightline.config import BusSettings, LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError
 from sightline.log import configure, get_logger
+from sightline_agent import sdk_log
 from sightline_agent.avatar import AvatarSettings
 from sightline_agent.avatar.plugins import require_avatar
 from sightline_agent.console import NO_SERVER, converse
@@ -83,7 +83,7 @@ def _run(http_port: int | None, dev: bool) -> None:
     if worker.executor == "thread":
         # LiveKit's library makes it with the first room. Two first rooms at the same moment would make it
         # twice, and one of the two jobs would wait for its room for ever.
-        _ = FfiClient.instance
+        sdk_log.quiet()
     metrics = JobMetrics(worker)
     try:
         asyncio.run(_serve(build_server(worker, livekit, metrics.directory), metrics, dev))

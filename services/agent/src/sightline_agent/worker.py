@@ -14,6 +14,7 @@ from sightline.config import LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError, SightlineError
 from sightline.health import watch_loop
 from sightline.log import configure, get_logger
+from sightline_agent import sdk_log
 from sightline_agent.avatar import AvatarSettings, start_avatar
 from sightline_agent.images import ImageInbox, ImageSettings
 from sightline_agent.lasting import LastingSession
@@ -107,6 +108,7 @@ async def join(job: JobContext) -> None:
     service = load(ServiceSettings)
     configure(service, "agent")
     tracing.configure(service, "agent")
+    sdk_log.quiet()
     settings, realtime = load(AgentSettings), load(RealtimeSettings)
     session = await build_session(settings)
     lag = asyncio.create_task(watch_loop())

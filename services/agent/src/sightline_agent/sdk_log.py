@@ -1,0 +1,17 @@
+"""Keeps the log of LiveKit's library in the library, but for its errors, which it writes to stderr.
+
+Its SDK has it hand over each line, those that are for debugging WebRTC as well: hundreds a second for
+each room. They wait in memory, without a limit, until Python has thrown them away.
+"""
+
+from __future__ import annotations
+
+from livekit.rtc import __version__
+from livekit.rtc._ffi_client import FfiClient, ffi_event_callback
+
+
+def quiet() -> None:
+    """Do not hand them over, in this process. Loads the library; harmless to call again."""
+    FfiClient.instance._ffi_lib.livekit_ffi_initialize(
+        ffi_event_callback, False, b"python", __version__.encode("ascii")
+    )
