@@ -142,6 +142,7 @@ class Seeing:
 
 async def serve(url: str) -> None:
     """Do what each line says, and answer with a line."""
+    answers, sys.stdout = sys.stdout, sys.stderr  # what is logged is no answer
     commands = asyncio.StreamReader(LINE_BYTES)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
@@ -150,7 +151,7 @@ async def serve(url: str) -> None:
         seeing = Seeing(bus)
         while line := await commands.readline():
             how = json.loads(line)
-            print(json.dumps(await getattr(seeing, how.pop("what"))(**how)), flush=True)
+            print(json.dumps(await getattr(seeing, how.pop("what"))(**how)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

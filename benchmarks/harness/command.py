@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -51,7 +52,8 @@ def main(
     path = asked.json or (QUICK if options.quick else RESULTS) / f"{name}.json"
     command = asked.part_of or " ".join([f"python benchmarks/{name}.py", *(arguments or sys.argv[1:])])
     machine, at, began = describe_machine(), datetime.now(UTC), time.monotonic()
-    rows = asyncio.run(_measure(measure, options))
+    with contextlib.redirect_stdout(sys.stderr):  # where logs go; the table is alone on stdout
+        rows = asyncio.run(_measure(measure, options))
     seconds = round(time.monotonic() - began, 1)
     result = Result(
         name=name, command=command, quick=options.quick, began=at, seconds=seconds, machine=machine, rows=rows
