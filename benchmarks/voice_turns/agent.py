@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -110,4 +111,8 @@ def arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    # As LiveKit has it in the processes of jobs: what was imported is not looked through for garbage, in
+    # which the event loop would stand still for a sixth of a second.
+    gc.collect()
+    gc.freeze()
     asyncio.run(main(arguments()))

@@ -16,7 +16,7 @@ from typing import Any
 from sightline.embedded import tethered
 from support.livekit_server import LiveKitServer
 
-START_SECONDS = 150
+START_SECONDS = 240
 
 
 @dataclass(frozen=True, slots=True)
