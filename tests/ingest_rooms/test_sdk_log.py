@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import pytest
 from livekit import rtc
+from livekit.rtc._ffi_client import FfiClient, ffi_event_callback
 
 from sightline.health import Health
-from sightline_ingest import sdk_log
+from sightline_agent import sdk_log as of_agent
+from sightline_ingest import sdk_log as of_ingest
 from sightline_ingest.joining import joined
 from sightline_ingest.livekit_server import LiveKitServer as LiveKit
 from support.livekit_publisher import Publisher
@@ -16,12 +19,19 @@ from support.livekit_server import LiveKitServer
 from support.room_ingest import settings_for
 
 
+@pytest.mark.parametrize("quiet", [of_ingest.quiet, of_agent.quiet], ids=["ingest", "agent"])
 async def test_the_library_hands_over_no_line_that_webrtc_writes(
-    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    quiet: Callable[[], None],
+    livekit: LiveKitServer,
+    room: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("LIVEKIT_RTC_DEBUG", "1")  # shows what is handed over
     caplog.set_level(logging.DEBUG, "livekit")
-    sdk_log.quiet()
+    # As it is by default, whatever ran before.
+    FfiClient.instance._ffi_lib.livekit_ffi_initialize(ffi_event_callback, True, b"python", b"1")
+    quiet()
     caplog.clear()
     settings = settings_for(livekit).livekit
     async with (
