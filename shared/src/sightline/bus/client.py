@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import nats.aio.client
+import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -51,6 +52,30 @@ class Client(nats.aio.client.Client):
         self._pending = []
         self._pending_data_size = 0
         self._abort()
+
+    async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> Msg:
+        """Publish and wait for one answer, for ever: whoever calls has a timeout.
+
+        nats-py's ``request`` waits in a ``wait_for`` of its own, one more turn of the event loop.
+
+        Raises:
+            nats.errors.NoRespondersError: Nobody listens.
+        """
+        if not self._resp_sub_prefix:
+            await self._init_request_sub()
+        assert self._resp_sub_prefix
+        token = self._nuid.next().decode()
+        answer = self._resp_map[token] = asyncio.get_running_loop().create_future()
+        try:
+            reply = self._resp_sub_prefix.decode() + token
+            with cancellable():
+                await self.publish(subject, payload, reply=reply, headers=headers)
+            message: Msg = await answer
+        finally:
+            del self._resp_map[token]
+        if (message.headers or {}).get("Status") == "503":
+            raise nats.errors.NoRespondersError
+        return message
 
     async def connect_again(self) -> None:
         """Replace a connection that seems dead, or that was refused something."""

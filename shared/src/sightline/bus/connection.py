@@ -187,7 +187,7 @@ class Connection:
         try:
             async with asyncio.timeout(seconds):
                 with cancellable():
-                    return await self._client.request(subject, payload, timeout=seconds + 1, headers=headers)
+                    return await self._client.ask(subject, payload, headers)
         except nats.errors.NoRespondersError as error:
             raise NobodyListensError(f"nobody listens on {subject}") from error
         except (nats.errors.Error, OSError, TimeoutError) as error:
