@@ -27,6 +27,13 @@ class RoomSettings(Settings):
     max_tracks_per_room: int = Field(
         50, ge=1, description="Video tracks of one room that are sampled; further ones are not."
     )
+    layer_share: float = Field(
+        0.6,
+        gt=0,
+        le=1,
+        description="Share of the width that stages can use which a camera's smaller simulcast layer must "
+        "have to be taken while its participant speaks. 1: all of it, at up to three times the CPU.",
+    )
     join_timeout: float = Field(15.0, gt=0, description="Seconds that joining a room may take.")
     empty_grace: float = Field(
         30.0, gt=0, description="Seconds after which a room that is absent or empty is over."

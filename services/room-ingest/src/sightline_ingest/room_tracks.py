@@ -143,7 +143,7 @@ class RoomTracks:
             return
         sampler = self._sampling.sampler(track)
         subscription = Subscription(publication, sampler.show, self._sampling.now)
-        session = TrackSession(sampler, subscription)
+        session = TrackSession(sampler, subscription, self._settings.layer_share)
         earlier = self._ending.get(publication.sid)
         self._running[publication.sid] = _Running(session, asyncio.create_task(self._run(session, earlier)))
         TRACKS.inc()

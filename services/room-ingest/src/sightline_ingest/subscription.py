@@ -62,6 +62,7 @@ class Subscription:
         self._wanted = False
         self._quality: Quality | None = None
         self._paused = self._went_on = False
+        self._in_order_at = 0.0
         self._reading: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._seen = asyncio.Event()
@@ -94,6 +95,7 @@ class Subscription:
         if quality is not None and quality != self._quality:
             self.publication.set_video_quality(quality)
             self._quality = quality
+            self._in_order_at = asyncio.get_running_loop().time() + ORDER_SECONDS
         if not self._wanted:
             self._wanted = True
             self._seen.clear()
@@ -109,6 +111,8 @@ class Subscription:
         if not self.live:
             await self.close()
         elif not self._paused:
+            # A layer that was asked for just now must not come after this, and undo it.
+            await asyncio.sleep(self._in_order_at - asyncio.get_running_loop().time())
             self._paused = True
             self._receive(False)
             await asyncio.sleep(ORDER_SECONDS)

@@ -17,6 +17,7 @@ from enum import Enum, auto
 from livekit import rtc
 
 from sightline.log import get_logger
+from sightline.messages import Source
 from sightline_ingest.sampler import Demand, TrackSampler
 from sightline_ingest.subscription import Quality, Subscription
 
@@ -24,6 +25,8 @@ log = get_logger()
 
 PEEK_INTERVAL = 2.0
 """Seconds between pictures from which on pausing after each is cheaper than receiving all."""
+SETTLE_SECONDS = 1.0
+"""After a pause, before another layer is asked for."""
 ARRIVAL_SECONDS = 5.0
 """After so long without the track, or its first picture, the subscription is asked for again."""
 
@@ -47,23 +50,25 @@ class Plan:
     quality: Quality | None = None
 
 
-def plan(demand: Demand, width: int, simulcasted: bool) -> Plan:
+def plan(demand: Demand, width: int, simulcasted: bool, layer_share: float = 1.0) -> Plan:
     """How to meet a demand at the least cost.
 
     Args:
         demand: What the sampler wants.
         width: Of the publication, in pixels; 0: not known.
         simulcasted: Whether there are smaller layers of it.
+        layer_share: Part of the wanted width that will do while pictures are wanted often.
     """
     if demand.interval is None:
         return Plan(Mode.OFF)
     quality = _quality(demand.width, width) if simulcasted else None
-    is_full = quality in (None, rtc.VideoQuality.VIDEO_QUALITY_HIGH)
-    seldom = demand.interval >= PEEK_INTERVAL
-    return Plan(Mode.PEEK if seldom and is_full else Mode.WATCH, quality)
+    if demand.interval >= PEEK_INTERVAL:
+        is_full = quality in (None, rtc.VideoQuality.VIDEO_QUALITY_HIGH)
+        return Plan(Mode.PEEK if is_full else Mode.WATCH, quality)
+    return Plan(Mode.WATCH, _quality(demand.width * layer_share, width) if simulcasted else None)
 
 
-def _quality(wanted: int, width: int) -> Quality:
+def _quality(wanted: float, width: int) -> Quality:
     """The smallest layer that is wide enough. Publishers halve and quarter, or stay above that."""
     for quality, divisor in _LAYERS:
         if width // divisor >= wanted:
@@ -74,8 +79,10 @@ def _quality(wanted: int, width: int) -> Quality:
 class TrackSession:
     """One publication and its sampler, from appearing to gone."""
 
-    def __init__(self, sampler: TrackSampler, subscription: Subscription) -> None:
+    def __init__(self, sampler: TrackSampler, subscription: Subscription, layer_share: float) -> None:
+        """Args: layer_share: As ``plan`` has it; of a screen, whose text is small, the whole is taken."""
         self.publication = subscription.publication
+        self._layer_share = 1.0 if sampler.track.source is Source.SCREEN else layer_share
         self.sampler = sampler
         self.subscription = subscription
         self._opening = 0.0
@@ -92,7 +99,8 @@ class TrackSession:
     async def _follow(self) -> None:
         while True:
             demand = self.sampler.demand
-            wanted = plan(demand, self.publication.width, self.publication.simulcasted)
+            publication = self.publication
+            wanted = plan(demand, publication.width, publication.simulcasted, self._layer_share)
             if wanted.mode is Mode.OFF:
                 await self.subscription.close()
                 await self._changed(demand)
@@ -103,8 +111,11 @@ class TrackSession:
 
     async def _watch(self, demand: Demand, wanted: Plan) -> None:
         if self.subscription.paused and wanted.quality != self.subscription.quality:
-            # Two settings of one track at once could overtake each other.
-            await self.subscription.close()
+            # Two settings of one track at once could overtake each other. The first picture comes as it
+            # was, sharp and at once, for whoever asked; which is all there is to do where that was all.
+            self.subscription.open(self.subscription.quality)
+            if await self._changed(demand, SETTLE_SECONDS):
+                return
         self.subscription.open(wanted.quality)
         arrived = self.subscription.live
         changed = await self._changed(demand, None if arrived else ARRIVAL_SECONDS)
