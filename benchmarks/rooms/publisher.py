@@ -20,7 +20,7 @@ from rooms.watcher import token
 from scene_set.views import person, room
 
 WIDTH, HEIGHT = 1280, 720
-PICTURES = 24
+PICTURES = 12
 NOISE, SWAY = 2.0, 5.0
 
 
@@ -31,12 +31,13 @@ def pictures() -> list[rtc.VideoFrame]:
     before = person(random, behind)
     mask = np.abs(before - behind).max(axis=2, keepdims=True) > 0
     made = []
+    noise = random.normal(0, NOISE, behind.shape).astype(np.float32)
     for number in range(PICTURES):
         right = SWAY * np.sin(np.pi * number / PICTURES)
         shift = np.array([[1, 0, right], [0, 1, right / 3]])
         moved = cv2.warpAffine(before, shift, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
         where = cv2.warpAffine(np.float32(mask), shift, (WIDTH, HEIGHT))[:, :, None] > 0.5
-        seen = np.where(where, moved, behind) + random.normal(0, NOISE, behind.shape)
+        seen = np.where(where, moved, behind) + np.roll(noise, 61 * number, axis=0)
         planes = cv2.cvtColor(np.clip(seen, 0, 255).astype(np.uint8), cv2.COLOR_RGB2YUV_I420)
         made.append(rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.I420, planes.tobytes()))
     return made + made[-2:0:-1]
