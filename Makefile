@@ -8,13 +8,13 @@ ARGS ?=
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-web test lint types format bench bench-quick images up down logs sbom
+.PHONY: help demo demo-web test test-k8s lint types format bench bench-quick images up down logs sbom
 # Either version, on the same file.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 help: ## What can be made
 	@echo "make TARGET [ARGS=...]"
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: $(INSTALLED) ## A clip, its captions, and a turn that knows them; ARGS='--seconds 20 --json'
 	$(BIN)/sightline demo $(ARGS)
@@ -24,6 +24,10 @@ demo-web: $(INSTALLED) ## A page for your camera and your questions; ARGS='--por
 
 test: $(INSTALLED) ## All tests; ARGS='tests/bus -k pause', WORKERS=0 for one after another
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-k8s: $(INSTALLED) ## The chart and the images on a node of Kubernetes; as root, after make images
+	.ci/kubernetes/build control-plane node
+	SIGHTLINE_REQUIRE=kubernetes,kubernetes-node,helm $(BIN)/pytest tests/kubernetes/test_on_a_node.py $(ARGS)
 
 lint: $(INSTALLED) types ## Style, the import law, and types
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,9 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / ".ci" / "kubernetes"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightline"
 TOKEN = "of-the-tests"
-START_SECONDS, COMMAND_SECONDS = 60.0, 60.0
+SERVICES = ("kubernetes.default.svc", "keda-metrics-apiserver.keda.svc")
+"""What the certificate is of besides."""
+START_SECONDS, COMMAND_SECONDS = 60.0, 200.0
 POLL_SECONDS = 0.1
 LOG_LINES = 20
 
@@ -111,12 +113,11 @@ class ControlPlane:
 
 
 @contextmanager
-def control_plane(host: str = HOST, options: Sequence[str] = ()) -> Iterator[ControlPlane]:
+def control_plane(host: str = HOST) -> Iterator[ControlPlane]:
     """Start one, and end it afterwards.
 
     Args:
         host: The address of this machine that it serves at.
-        options: Further ones of kube-apiserver.
 
     Raises:
         RuntimeError: It did not start; holds the end of its log.
@@ -126,24 +127,30 @@ def control_plane(host: str = HOST, options: Sequence[str] = ()) -> Iterator[Con
         plane = ControlPlane(Path(name), f"https://{host}:{free_port()}")
         etcd = f"http://{HOST}:{free_port()}"
         _write_files(plane, host)
-        stack.enter_context(running(plane, "etcd", *_etcd_options(plane.folder, etcd)))
-        server = stack.enter_context(
-            running(plane, "kube-apiserver", *_apiserver_options(plane, host, etcd), *options)
-        )
-        _wait_until_it_serves(plane, server)
+        stack.enter_context(running(plane, program("etcd"), *_etcd_options(plane.folder, etcd)))
+        options = _apiserver_options(plane, host, etcd)
+        server = stack.enter_context(running(plane, program("kube-apiserver"), *options))
+        until(lambda: _serves(plane), server, plane.folder / "kube-apiserver.log")
         yield plane
 
 
 @contextmanager
-def running(plane: ControlPlane, name: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A program of Kubernetes as a child process, which logs into the folder."""
-    with (plane.folder / f"{name}.log").open("wb") as log:
+def running(
+    plane: ControlPlane,
+    path: Path,
+    *options: str | Path,
+    name: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program as a child process, which logs into the folder under its name, or another one."""
+    with (plane.folder / f"{name or path.name}.log").open("wb") as log:
         process = subprocess.Popen(
-            tethered(program(name), *options),
+            tethered(path, *options),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
         try:
             yield process
@@ -152,10 +159,25 @@ def running(plane: ControlPlane, name: str, *options: str) -> Iterator[subproces
             process.wait()
 
 
+def until(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for what a program does.
+
+    Raises:
+        RuntimeError: It does not, or ended; holds the end of its log.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(POLL_SECONDS)
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
+    raise RuntimeError(f"{log.stem} did not start (exit code {process.poll()}). Its log ends:\n{tail}")
+
+
 def _write_files(plane: ControlPlane, host: str) -> None:
     authority = new_authority()
     # Its own address as pods see it is the first of the Services' range.
-    pair = new_server(authority, [host, "10.96.0.1", "localhost", "kubernetes.default.svc"])
+    pair = new_server(authority, [host, "10.96.0.1", "localhost", *SERVICES])
     (plane.folder / "ca.crt").write_bytes(authority.certificate)
     (plane.folder / "server.crt").write_bytes(pair.certificate)
     (plane.folder / "server.key").write_bytes(pair.key)
@@ -206,25 +228,22 @@ def _apiserver_options(plane: ControlPlane, host: str, etcd: str) -> list[str]:
         f"--service-account-key-file={folder}/server.crt",
         f"--service-account-signing-key-file={folder}/server.key",
         "--service-cluster-ip-range=10.96.0.0/16",
+        # Itself it speaks to the servers of further APIs with the same certificate.
+        f"--proxy-client-cert-file={folder}/server.crt",
+        f"--proxy-client-key-file={folder}/server.key",
+        f"--requestheader-client-ca-file={folder}/ca.crt",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         "--endpoint-reconciler-type=none",  # It would refuse a loopback address, again and again.
     ]
 
 
-def _wait_until_it_serves(plane: ControlPlane, server: subprocess.Popen[bytes]) -> None:
+def _serves(plane: ControlPlane) -> bool:
     context = ssl.create_default_context(cafile=plane.folder / "ca.crt")
     request = urllib.request.Request(f"{plane.url}/readyz", headers={"Authorization": f"Bearer {TOKEN}"})
-    deadline = time.monotonic() + START_SECONDS
-    while server.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(request, timeout=5, context=context):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(POLL_SECONDS)
-    logs = [
-        line
-        for name in ("etcd", "kube-apiserver")
-        for line in (plane.folder / f"{name}.log").read_text(errors="replace").splitlines()[-LOG_LINES:]
-    ]
-    raise RuntimeError(
-        f"kube-apiserver did not start (exit code {server.poll()}). The logs end:\n" + "\n".join(logs)
-    )
+    try:
+        with urllib.request.urlopen(request, timeout=5, context=context):
+            return True
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False

@@ -1,0 +1,104 @@
+"""The chart on a node: NATS and captioners as pods, their model a server of the test's."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sightline.bus import Bus
+from sightline.config import BusSettings
+from support.environment import HELM
+from support.helm import CHART, RELEASE
+from support.kubernetes import ControlPlane
+from support.kubernetes_node import ran
+
+IMAGES = ("nats:2.15.1-alpine", "sightline-captioner:latest", "sightline-gateway:latest")
+"""What pods of these installations run; the gateway's has the command of the hook."""
+
+CAPTIONER = f"deployment/{RELEASE}-sightline-captioner"
+WAIT = "--timeout=180s"
+OFF = {"enabled": False}
+VALUES = {
+    "image": {"tag": "latest", "pullPolicy": "Never"},
+    "roomIngest": OFF,
+    "agent": OFF,
+    "encoder": OFF,
+    # Little is asked of the node, which may be small.
+    "nats": {"resources": {"requests": {"cpu": "50m", "memory": "256Mi"}}},
+    "captioner": {"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}},
+}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A release in a namespace of its own."""
+
+    plane: ControlPlane
+    namespace: str
+    values: Path
+
+    async def helm(self, action: str, *options: str) -> None:
+        where = ("--kubeconfig", self.plane.kubeconfig, "--namespace", self.namespace)
+        command = (HELM or "helm", action, RELEASE, CHART, *where, "--values", self.values, "--timeout=4m")
+        await asyncio.to_thread(ran, *command, *options)
+
+    async def kubectl(self, *arguments: str) -> str:
+        return await asyncio.to_thread(self.plane.done, *arguments, f"--namespace={self.namespace}")
+
+    async def waited(self, condition: str) -> None:
+        """Wait for something of the captioners' Deployment."""
+        await self.kubectl("wait", CAPTIONER, f"--for={condition}", WAIT)
+
+    async def captioners(self) -> set[str]:
+        """The pods that run and are to stay."""
+        chosen = ("--selector=app.kubernetes.io/component=captioner", "--field-selector=status.phase=Running")
+        template = "{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}"
+        return set((await self.kubectl("get", "pods", *chosen, f"--output=go-template={template}")).split())
+
+    @asynccontextmanager
+    async def bus(self) -> AsyncIterator[Bus]:
+        """A connection to its NATS."""
+        pod = f"{RELEASE}-sightline-nats-0"
+        address = await self.kubectl("get", "pod", pod, "--output=jsonpath={.status.podIP}")
+        async with Bus.open(BusSettings(url=f"nats://{address}:4222"), name="test") as bus:
+            yield bus
+
+
+async def installed(
+    plane: ControlPlane, namespace: str, model: str, captioner: Mapping[str, Any], **values: Any
+) -> Installation:
+    """Install it, with a volume for its NATS."""
+    data = plane.folder / f"data-{namespace}"
+    data.mkdir()
+    data.chmod(0o777)  # The pods' users have no name here.
+    await asyncio.to_thread(plane.done, "apply", "--server-side", "--filename=-", given=_volume(data))
+    await asyncio.to_thread(plane.new_namespace, namespace)
+    merged = copy.deepcopy(VALUES) | values
+    env = {"CAPTIONER_BACKEND": "moondream", "MOONDREAM_ENDPOINT": model, "CAPTIONER_CONCURRENCY": 2}
+    merged["captioner"] |= {"env": env, **captioner}
+    file = plane.folder / f"values-{namespace}.yaml"
+    file.write_text(yaml.safe_dump(merged))
+    installation = Installation(plane, namespace, file)
+    await installation.helm("install")
+    return installation
+
+
+def _volume(folder: Path) -> str:
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": folder.name},
+        "spec": {
+            "capacity": {"storage": "10Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": str(folder)},
+        },
+    }
+    return str(yaml.safe_dump(volume))
