@@ -9,7 +9,7 @@ room has two tracks, whose frames and captions come over the bus. Compared in tu
   its record), in rooms at random, among 1,000 and with one only;
 - the same without a context: the newest caption of both tracks, asked of the bus when the turn is there.
 
-Memory is what the agent process alone has (USS), before and after each quarter of the rooms.
+Memory is what the agent process alone has (USS), before and after each eighth of the rooms.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sightline.errors import BusError
 from sightline.messages import Caption, Frame, Message, Track, Trigger
 
 ROOMS, QUICK_ROOMS = 1000, 200
-BATCHES = 4
+BATCHES = 8
 TRACKS = (
     {"participant": "alice", "id": "TR_camera", "source": "camera"},
     {"participant": "alice", "id": "TR_screen", "source": "screen"},

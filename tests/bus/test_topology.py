@@ -45,6 +45,16 @@ async def test_every_setting_reaches_the_server(bus: Bus, nats: Server) -> None:
             assert found.max_msg_size == stream.max_msg_size
             assert found.duplicate_window == stream.duplicate_window
             assert found.allow_direct is stream.allow_direct
+            assert found.max_consumers == stream.max_consumers
+
+
+async def test_more_rooms_can_be_followed_than_a_server_takes_readers_by_itself(
+    bus: Bus, nats: Server
+) -> None:
+    async with raw(nats.url) as client:
+        for stream in (topology.FRAMES, topology.CAPTIONS, topology.IMAGES):
+            found = (await client.jetstream().stream_info(stream.name)).config
+            assert found.max_consumers == 100_000
 
 
 async def test_a_bus_that_only_looks_makes_no_stream(nats: Server) -> None:
@@ -109,7 +119,7 @@ async def test_what_somebody_added_to_a_stream_and_we_do_not_set_is_left_alone(n
         pass
     async with raw(nats.url) as client:
         config = (await client.jetstream().stream_info(topology.FRAMES.name)).config
-        await client.jetstream().update_stream(config.evolve(description="ours", max_consumers=-1))
+        await client.jetstream().update_stream(config.evolve(description="ours"))
     async with Bus.open(BusSettings(url=nats.url), name="second") as bus:
         changes = await bus.ensure(topology.streams(), apply=True)
         assert {change.action for change in changes} == {"verified"}

@@ -144,6 +144,7 @@ def _stream_config(stream: Stream) -> dict[str, Any]:
         "allow_rollup_hdrs": stream.allow_rollup_hdrs,
         "deny_delete": stream.deny_delete,
         "num_replicas": stream.num_replicas,
+        "max_consumers": stream.max_consumers,
         # What would bring in, or take away, messages that the subjects say nothing of.
         "mirror": None,
         "sources": None,
