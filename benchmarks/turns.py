@@ -31,7 +31,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from harness import Figure, Options, Row, Spread, interleaved, main, percentile, say
-from voice_turns.system import MODEL_SECONDS, Shown, Whole, whole_system
+from voice_turns.system import HEARING_SECONDS, MODEL_SECONDS, Shown, Whole, whole_system
 
 BLIND, OURS = "no vision", "sightline"
 KINDS = {BLIND: "blind", OURS: "sightline", "recipe": "recipe"}
@@ -192,7 +192,10 @@ def ages(said: Runs, wanted: int) -> Row:
     notes = (
         "Ages are those of the pixels, as the request to the model begins: at the end of the turn for ours, "
         f"after the description for the recipes. {wanted} turns of ours, of which {heard} were heard. A turn "
-        f"is over {delay:.1f} s after its first word. The camera never shows the same picture twice."
+        f"is over {delay:.1f} s after its first word. The camera never shows the same picture twice. "
+        f"Speech-to-text takes {HEARING_SECONDS:g} s: where it takes less than describing the frame that is "
+        "asked for as the user stops, the newest caption is of a frame that was sampled as they spoke, up to "
+        "a second older."
     )
     return Row(number=2, title="age of what a voice turn is shown", figures=figures, notes=notes)
 
@@ -223,8 +226,9 @@ def stalls(driven: Runs) -> Row:
         )
     notes = (
         "A ticker of 5 ms in the agents' process, from when the user begins to speak until the request to "
-        "the model, in a conversation that has its process for itself. The gap holds the 5 ms themselves. "
-        "What the process has imported is out of the garbage collector's sight, as LiveKit has it for jobs."
+        "the model; the process's other conversations rest. The gap holds the 5 ms themselves. What the "
+        "process has imported is frozen for the garbage collector, in all of them alike, as LiveKit freezes "
+        "what it preloads for jobs; else a full collection stops the loop for a sixth of a second."
     )
     return Row(number=3, title="event-loop stall while captioning", figures=figures, notes=notes)
 

@@ -111,8 +111,8 @@ def arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    # As LiveKit has it in the processes of jobs: what was imported is not looked through for garbage, in
-    # which the event loop would stand still for a sixth of a second.
+    # As LiveKit freezes what it preloads for the processes of jobs: what was imported is not looked through
+    # for garbage, in which the event loop would stand still for a sixth of a second.
     gc.collect()
     gc.freeze()
     asyncio.run(main(arguments()))
