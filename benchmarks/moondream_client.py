@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import moondream
 import numpy as np
 import simplejpeg
-from _moondream_server import server
 
+from _moondream_server import server
 from sightline.errors import DeadlineError
 from sightline.messages import Frame, Track, Trigger
 from sightline_captioner.backend import data_url

@@ -21,7 +21,8 @@ HTTP request to the language model begins, its body made, less the same of the a
 its p50, p99 less its p99. The stall (row 3) is the longest gap of a 5 ms ticker in the agents' process from
 when the user begins to speak until that request. For these, turns are driven: the session is told what its
 recognition of 1.5 s of speech would tell it. The ages (row 2) are those of turns of 1.5 s of speech that are
-spoken into a microphone, and heard by Silero and an endpoint of speech-to-text that takes 0.5 s.
+spoken into a microphone, and heard by Silero and an endpoint of speech-to-text: a fast one, which takes 0.2 s
+after the last word, and for ours one that takes 0.5 s, too.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ BLIND, OURS = "no vision", "sightline"
 KINDS = {BLIND: "blind", OURS: "sightline", "recipe": "recipe"}
 KINDS |= {"async recipe": "async_recipe", "image in turn": "image"}
 RECIPES = ("recipe", "async recipe", "image in turn")
+FAST, SLOW = HEARING_SECONDS
+HEARD_SLOWLY = "sightline, heard slowly"
 ALONE = " alone"
 """One conversation in the process and no other: where the event loop is watched."""
 
@@ -73,7 +76,7 @@ class Size:
     spoken: int
 
 
-FULL = Size(repetitions=3, rooms=8, turns=12, alone=4, callers=2, spoken=6)
+FULL = Size(repetitions=3, rooms=8, turns=12, alone=4, callers=2, spoken=4)
 QUICK = Size(repetitions=1, rooms=4, turns=2, alone=2, callers=1, spoken=1)
 
 
@@ -92,7 +95,7 @@ async def measure(options: Options) -> list[Row]:
             driven = await interleaved(runs, size.repetitions)
         rows = [added(driven), stalls(driven)]
         if not options.gate:
-            wanted = size.repetitions * size.callers * size.spoken
+            wanted = 2 * size.repetitions * size.callers * size.spoken
             rows.insert(1, ages(await spoken(system, size), wanted))
     return rows
 
@@ -109,9 +112,11 @@ async def spoken(system: Whole, size: Size) -> Runs:
     async with system.spoken([room for each in rooms.values() for room in each]) as (stage, callers):
         say("turns that are spoken")
         runs = {
-            name: lambda at=at: stage.aloud([callers[room] for room in at], at, size.spoken)
+            name: lambda at=at: stage.aloud([callers[room] for room in at], at, size.spoken, FAST)
             for name, at in rooms.items()
         }
+        ours = rooms[OURS]
+        runs[HEARD_SLOWLY] = lambda: stage.aloud([callers[room] for room in ours], ours, size.spoken, SLOW)
         return await interleaved(runs, size.repetitions)
 
 
@@ -157,7 +162,7 @@ def ages(said: Runs, wanted: int) -> Row:
     """Row 2.
 
     Args:
-        wanted: Turns of ours that were spoken.
+        wanted: Turns of ours that were spoken, at either speed of hearing.
     """
 
     def oldest(runs: Sequence[Sequence[Shown]]) -> Spread:
@@ -166,17 +171,20 @@ def ages(said: Runs, wanted: int) -> Row:
     def of_the_turn(runs: Sequence[Sequence[Shown]]) -> Spread:
         return Spread.of(100 * sum(shown.is_of_the_turn for shown in run) / len(run) for run in runs)
 
-    ours, share = oldest(said[OURS]), of_the_turn(said[OURS])
+    both = [*said[OURS], *said[HEARD_SLOWLY]]
+    share = of_the_turn(both)
     every = statistics.fmean(share.samples)
     figures = [
         Figure(
-            name="age of what the model is shown, p95",
-            ours=ours,
-            baselines={name: oldest(said[name]) for name in RECIPES},
+            name=f"age of what the model is shown, p95, speech-to-text in {hearing:g} s",
+            ours=(age := oldest(said[name])),
+            baselines={name: oldest(said[name]) for name in RECIPES} if name == OURS else {},
             unit="s",
             aim=f"at most {AGE_AIM:g} s, the model's latency and 0.3 s",
-            met=ours.median <= AGE_AIM,
-        ),
+            met=age.median <= AGE_AIM,
+        )
+        for name, hearing in ((OURS, FAST), (HEARD_SLOWLY, SLOW))
+    ] + [
         Figure(
             name="turns that are shown a frame taken after speech began",
             ours=share,
@@ -187,15 +195,19 @@ def ages(said: Runs, wanted: int) -> Row:
             met=every >= 99,
         ),
     ]
-    heard = sum(map(len, said[OURS]))
-    delay = statistics.median(s.turn.ended - s.spoke_at for run in said[OURS] for s in run)
+    heard = sum(map(len, both))
+    delays = {
+        hearing: statistics.median(s.turn.ended - s.spoke_at for run in said[name] for s in run)
+        for name, hearing in ((OURS, FAST), (HEARD_SLOWLY, SLOW))
+    }
     notes = (
         "Ages are those of the pixels, as the request to the model begins: at the end of the turn for ours, "
         f"after the description for the recipes. {wanted} turns of ours, of which {heard} were heard. A turn "
-        f"is over {delay:.1f} s after its first word. The camera never shows the same picture twice. "
-        f"Speech-to-text takes {HEARING_SECONDS:g} s: where it takes less than describing the frame that is "
-        "asked for as the user stops, the newest caption is of a frame that was sampled as they spoke, up to "
-        "a second older."
+        f"is over {delays[FAST]:.1f} s after its first word where speech-to-text takes {FAST:g} s, "
+        f"{delays[SLOW]:.1f} s where it takes {SLOW:g} s. The camera never shows the same picture twice. "
+        "Where hearing takes less than describing the frame that is asked for as the user stops, the newest "
+        "caption is of a frame that was sampled as they spoke, up to a second older. The recipes describe "
+        "after the turn, which row 1 counts."
     )
     return Row(number=2, title="age of what a voice turn is shown", figures=figures, notes=notes)
 

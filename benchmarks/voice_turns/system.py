@@ -24,7 +24,9 @@ from voice_turns.rooms import Cameras
 from voice_turns.talk import SENTENCE
 
 MODEL_SECONDS = 0.4
-HEARING_SECONDS = 0.5
+HEARING_SECONDS = (0.2, 0.5)
+"""That speech-to-text takes after the last word: a fast one, and one that is not."""
+
 SPEECH_SECONDS = 1.5
 HEARD_SECONDS = 15
 """That a spoken turn is waited for, from its last word."""
@@ -62,8 +64,10 @@ class Shown:
 class Stage:
     """Rooms of all kinds of agents, who are in one process and have their turns one kind after another."""
 
-    def __init__(self, process: AgentProcess, cameras: Cameras, answerer: Answerer) -> None:
-        self._process, self._cameras, self._answerer = process, cameras, answerer
+    def __init__(
+        self, process: AgentProcess, cameras: Cameras, answerer: Answerer, voice: VoiceServer
+    ) -> None:
+        self._process, self._cameras, self._answerer, self._voice = process, cameras, answerer, voice
 
     async def driven(self, rooms: Sequence[str], turns: int) -> list[Shown]:
         """So many turns in each of these rooms, as LiveKit's recognition reports them."""
@@ -72,8 +76,11 @@ class Stage:
         noted = await self._process.drive(rooms, turns, SPEECH_SECONDS)
         return self._seen(noted, asked, {})
 
-    async def aloud(self, callers: Sequence[Caller], rooms: Sequence[str], turns: int) -> list[Shown]:
-        """So many turns in each of these rooms, spoken into a microphone."""
+    async def aloud(
+        self, callers: Sequence[Caller], rooms: Sequence[str], turns: int, hearing: float
+    ) -> list[Shown]:
+        """So many turns in each of these rooms, spoken; what is said is understood after so many seconds."""
+        self._voice.latency = hearing
         await self._show(rooms)
         seen = [shown for _ in range(turns) for shown in await self._say(callers, rooms)]
         if not seen:
@@ -119,8 +126,8 @@ async def _speak(caller: Caller) -> float:
 class Whole:
     """The system: what is opened in it is closed with it."""
 
-    def __init__(self, at: Endpoints, answerer: Answerer) -> None:
-        self._at, self._answerer = at, answerer
+    def __init__(self, at: Endpoints, answerer: Answerer, voice: VoiceServer) -> None:
+        self._at, self._answerer, self._voice = at, answerer, voice
 
     @asynccontextmanager
     async def stage(self, rooms: Sequence[str]) -> AsyncIterator[Stage]:
@@ -130,7 +137,7 @@ class Whole:
                 stack, [Publisher(self._at.livekit, room, "alice") for room in rooms]
             )
             process = await stack.enter_async_context(agents(rooms, self._at))
-            yield Stage(process, cameras, self._answerer)
+            yield Stage(process, cameras, self._answerer, self._voice)
 
     @asynccontextmanager
     async def spoken(self, rooms: Sequence[str]) -> AsyncIterator[tuple[Stage, dict[str, Caller]]]:
@@ -139,7 +146,7 @@ class Whole:
             callers = {room: Caller(self._at.livekit, room, "alice") for room in rooms}
             cameras = await self._people(stack, list(callers.values()))
             process = await stack.enter_async_context(agents(rooms, self._at))
-            yield Stage(process, cameras, self._answerer), callers
+            yield Stage(process, cameras, self._answerer, self._voice), callers
 
     async def _people(self, stack: AsyncExitStack, people: Sequence[Publisher]) -> Cameras:
         cameras = Cameras()
@@ -158,11 +165,9 @@ async def whole_system() -> AsyncIterator[Whole]:
         nats = await stack.enter_async_context(NatsServer())
         describer = await stack.enter_async_context(Describer(MODEL_SECONDS))
         answerer = await stack.enter_async_context(Answerer())
-        voice = VoiceServer(hears=(SENTENCE,))
-        voice.latency = HEARING_SECONDS
-        await stack.enter_async_context(voice)
+        voice = await stack.enter_async_context(VoiceServer(hears=(SENTENCE,)))
         # What the services log is told as they end.
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         system = await stack.enter_async_context(running_system(nats.url, livekit))
         await asyncio.gather(system.start(INGEST), system.start(CAPTIONER, MOONDREAM_ENDPOINT=describer.url))
-        yield Whole(Endpoints(livekit, nats.url, answerer.url, describer.url, voice.url), answerer)
+        yield Whole(Endpoints(livekit, nats.url, answerer.url, describer.url, voice.url), answerer, voice)
