@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -84,6 +85,10 @@ def _run(http_port: int | None, dev: bool) -> None:
         # LiveKit's library makes it with the first room. Two first rooms at the same moment would make it
         # twice, and one of the two jobs would wait for its room for ever.
         sdk_log.quiet()
+        # All calls share one loop, which a full collection of what was imported stops for a sixth of a second.
+        # LiveKit does the same in the process that its job processes are forked from.
+        gc.collect()
+        gc.freeze()
     metrics = JobMetrics(worker)
     try:
         asyncio.run(_serve(build_server(worker, livekit, metrics.directory), metrics, dev))
