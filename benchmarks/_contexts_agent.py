@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import random
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import structlog
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -143,6 +145,7 @@ class Seeing:
 async def serve(url: str) -> None:
     """Do what each line says, and answer with a line."""
     answers, sys.stdout = sys.stdout, sys.stderr  # what is logged is no answer
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     commands = asyncio.StreamReader(LINE_BYTES)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
