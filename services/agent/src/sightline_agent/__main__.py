@@ -85,7 +85,7 @@ def _run(http_port: int | None, dev: bool) -> None:
         # LiveKit's library makes it with the first room. Two first rooms at the same moment would make it
         # twice, and one of the two jobs would wait for its room for ever.
         sdk_log.quiet()
-        # All calls share one loop, which a full collection of what was imported stops for a sixth of a second.
+        # All calls share one loop, which a full collection of all imports stops for a sixth of a second.
         # LiveKit does the same in the process that its job processes are forked from.
         gc.collect()
         gc.freeze()
