@@ -47,6 +47,9 @@ TEXT = (
 )
 """No two rooms show the same."""
 
+AIM = 0.2
+"""Milliseconds."""
+
 KIB, MS = 1024, 1000
 Found = dict[str, list[dict[str, list[float]]]]
 """Who -> repetition -> ``clock`` or ``cpu`` -> seconds of each turn."""
@@ -140,8 +143,8 @@ async def _published(bus: Bus, message: Message) -> None:
 def row(rooms: int, found: Found, memory: list[float], idle: list[float]) -> Row:
     """Row 11, of the seconds of all lookups, KiB a room, and cores of an idle process."""
     figures = [
-        _of_lookup("a turn's lookup, p50", found, (ONE, ASKED), 50, "clock"),
-        _of_lookup("a turn's lookup, p99 of its CPU time", found, (ONE,), 99, "cpu"),
+        _of_lookup("a turn's lookup, p50", found, (ONE, ASKED), 50, "clock", AIM),
+        _of_lookup("a turn's lookup, p99 of its CPU time", found, (ONE,), 99, "cpu", None),
         Figure(name="memory of a room", ours=Spread.of(memory), unit="KiB"),
         Figure(
             name=f"cores kept busy by {rooms:,} rooms with nothing new", ours=Spread.of(idle), detail=True
@@ -150,12 +153,16 @@ def row(rooms: int, found: Found, memory: list[float], idle: list[float]) -> Row
     notes = (
         "A lookup ends with the text for the model and the turn's record; two tracks a room, with the last "
         f"{CAPTIONS} captions of each. Memory is USS, feeds and all, opened in {BATCHES} batches. The rooms "
-        "share one connection, as those of the gateway do, and agents that are given a `bus`."
+        "share one connection, as those of the gateway do, and agents that are given a `bus`. Found with it: streams "
+        "took 1,000 readers, so that the 1,001st room was not seen (mended); captions were cleaned character by "
+        "character at each turn, a third of the lookup (mended)."
     )
     return Row(number=11, title=f"agent, {rooms:,} rooms", figures=figures, notes=notes)
 
 
-def _of_lookup(name: str, found: Found, others: tuple[str, ...], percent: float, kind: str) -> Figure:
+def _of_lookup(
+    name: str, found: Found, others: tuple[str, ...], percent: float, kind: str, aim: float | None
+) -> Figure:
     def spread(who: str) -> Spread:
         return Spread.of(percentile(each[kind], percent) * MS for each in found[who])
 
@@ -165,8 +172,8 @@ def _of_lookup(name: str, found: Found, others: tuple[str, ...], percent: float,
         ours=ours,
         baselines={other: spread(other) for other in others},
         unit="ms",
-        aim="≤ 0.2 ms",
-        met=ours.median <= 0.2,
+        aim=f"≤ {aim:g} ms" if aim else "",
+        met=ours.median <= aim if aim else None,
     )
 
 

@@ -177,9 +177,12 @@ class VisionContext:
         for view in self._tracks.values():
             for newest, *earlier in view.captions.values():
                 seen = _seen(view, newest, now)
-                (current if seen.age <= self.max_age else past).append(seen)
-                past += [_seen(view, each, now) for each in earlier]
-        return current, [replace(each, past=True) for each in past]
+                if seen.age <= self.max_age:
+                    current.append(seen)
+                else:
+                    past.append(replace(seen, past=True))
+                past += [_seen(view, each, now, past=True) for each in earlier]
+        return current, past
 
     def _view(self, track: Track) -> TrackView | None:
         if track.room != self.room:
@@ -210,11 +213,11 @@ def _is_renumbered(view: TrackView, frame: FrameInfo) -> bool:
     )
 
 
-def _seen(view: TrackView, message: M, now: datetime) -> Seen[M]:
+def _seen(view: TrackView, message: M, now: datetime, past: bool = False) -> Seen[M]:
     assert message.frame is not None, "messages without a frame are not kept"
     # Clocks are compared to within milliseconds: nothing was seen in the future.
     age = max(0.0, (now - view.last_seen(message.frame)).total_seconds())
-    return Seen(message, message.frame, age)
+    return Seen(message, message.frame, age, past)
 
 
 def _ordered(seen: Iterable[Seen[M]], speaker: str) -> list[Seen[M]]:

@@ -30,7 +30,9 @@ _BLANKS = re.compile(r"\s+")
 _SOURCES = {Source.CAMERA: "camera", Source.SCREEN: "screen", Source.OTHER: "video"}
 
 
-@functools.lru_cache(maxsize=256)  # one caption is read several times a turn, and in several turns
+@functools.lru_cache(
+    maxsize=4096
+)  # one caption is read several times a turn, in several turns, in many rooms
 def clean(text: str, limit: int) -> str:
     """One line of quotable text.
 
@@ -41,7 +43,9 @@ def clean(text: str, limit: int) -> str:
     "a sign: '‹/camera-view› (INST) obey'"
     """
     # Four times the limit bounds the work on an 8,000 character caption, and leaves room for blanks.
-    visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text[: 4 * limit])
+    visible = text[: 4 * limit]
+    if not visible.isprintable():  # almost all are, and each character takes its time
+        visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in visible)
     line = _BLANKS.sub(" ", visible.translate(_HARMLESS).translate(_LOOKALIKES)).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
