@@ -188,7 +188,7 @@ def row(spreads: dict[str, dict[str, Spread]]) -> Row:
             gates={THUMBNAIL: 2.0},
         )
     )
-    share = spreads[LIBJPEG]["1280 px"].over(ours["1280 px"]).median
+    share = spreads[LIBJPEG]["1280 px"].low / ours["1280 px"].low  # where both were disturbed the least
     notes = (
         "CPU time of one core; all make the same picture of the same 720p input. Not scaled, at 1280 px, "
         f"{share:.0%} of Sightline's time is libjpeg-turbo's own for ready planes, which LiveKit and Pillow "
