@@ -154,8 +154,8 @@ def row(rooms: int, found: Found, memory: list[float], idle: list[float]) -> Row
         "A lookup ends with the text for the model and the turn's record; two tracks a room, with the last "
         f"{CAPTIONS} captions of each. Memory is USS, feeds and all, opened in {BATCHES} batches. The rooms "
         "share one connection, as those of the gateway do, and agents that are given a `bus`. Found and "
-        "mended with it: streams took 1,000 readers, so that the 1,001st room was not seen; captions were cleaned "
-        "character by character at each turn, a third of the lookup."
+        "mended with it: streams took 1,000 readers, so that the 1,001st room was not seen; captions were "
+        "cleaned character by character at each turn, a third of the lookup."
     )
     return Row(number=11, title=f"agent, {rooms:,} rooms", figures=figures, notes=notes)
 
