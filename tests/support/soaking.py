@@ -48,12 +48,17 @@ class Talker(OpenAIServer):
         return "I see a wall."
 
 
+REPLY_SECONDS = 60.0
+"""After so long nobody waits for the reply any more, and asks again."""
+
+
 @dataclass
 class Lived:
     """What happened in all rooms so far."""
 
     asked: int = 0
     answered: int = 0
+    lost: int = 0
 
 
 async def live(livekit: LiveKit, room: str, change: float, pause: float, lived: Lived) -> None:
@@ -92,8 +97,13 @@ async def _ask(guest: Publisher, pause: float, lived: Lived) -> None:
         await asyncio.sleep(pause)
         await guest.room.local_participant.send_text("What do you see?", topic="lk.chat")
         lived.asked += 1
-        await reader.said.get()
-        lived.answered += 1
+        try:
+            async with asyncio.timeout(REPLY_SECONDS):
+                await reader.said.get()
+        except TimeoutError:
+            lived.lost += 1
+        else:
+            lived.answered += 1
 
 
 async def visit(port: int, number: int, change: float, pause: float, lived: Lived) -> None:
@@ -119,6 +129,9 @@ async def _chat(socket: aiohttp.ClientWebSocketResponse, pause: float, lived: Li
     loop = asyncio.get_running_loop()
     due, waiting = loop.time() + pause, False
     while True:
+        if waiting and loop.time() >= due - pause + REPLY_SECONDS:
+            lived.lost += 1
+            waiting = False
         if loop.time() >= due and not waiting:
             await socket.send_json({"type": "transcript", "text": "What do you see?"})
             lived.asked += 1
