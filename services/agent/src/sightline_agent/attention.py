@@ -17,7 +17,7 @@ NO_WAIT: Wait = ("none", 0.0)
 
 
 class Attention:
-    """Looks as the user begins to speak and as they stop, and as a turn begins that they typed.
+    """Looks as the user begins to speak, and as a turn begins that they typed.
 
     Args:
         eyes: What it asks with.
@@ -75,11 +75,7 @@ class Attention:
         return "came" if self._eyes.captured(speaker) else "none", waited
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        """As soon as the user speaks: look now, so that the caption is there when the turn ends.
-
-        As soon as they stop: look again. Until LiveKit knows that the turn is over, and what was said,
-        there is often time to describe what they held up as they spoke; no turn waits for it.
-        """
+        """As soon as the user speaks: look now, so that the caption is there when the turn ends."""
         speaker = self._speaker()
         if not speaker:
             return
@@ -87,14 +83,12 @@ class Attention:
         self._eyes.say(speaker, speaking)
         if speaking:
             self._ask(speaker, "the user began to speak")
-        elif event.new_state == "listening" and not self._eyes.just_looked(speaker):
-            self._ask(speaker, "the user stopped to speak", awaited=False)
 
     def _on_reply(self, event: SpeechCreatedEvent) -> None:
         # Told right before the model is asked. For a spoken turn the frame was asked for long ago.
         if event.source == "generate_reply":
             self._is_typed = event.speech_handle.input_details.modality == "text"
 
-    def _ask(self, speaker: str, reason: str, awaited: bool = True) -> None:
+    def _ask(self, speaker: str, reason: str) -> None:
         if self._settings.capture_on_speech:
-            self._eyes.look([speaker], reason, awaited)
+            self._eyes.look([speaker], reason)

@@ -103,21 +103,13 @@ class Eyes:
         """The bus's clock, also while the bus is away."""
         return self._bus.now() if self._bus is not None else datetime.now(UTC)
 
-    def look(self, participants: Iterable[str], reason: str, awaited: bool = True) -> None:
-        """Ask for a fresh frame of each of them, now. Returns at once.
-
-        Args:
-            awaited: What it shows is waited for, as ``awaits`` has it.
-        """
+    def look(self, participants: Iterable[str], reason: str) -> None:
+        """Ask for a fresh frame of each of them, now. Returns at once."""
         for participant in participants:
-            name = ("look", participant, awaited)
-            if self._feed is None or name in self._errands:
-                continue
-            if awaited:
+            name = ("look", participant)
+            if self._feed is not None and name not in self._errands:
                 self._captures.ask(participant, self.now())
                 self._errand(name, self._look(participant, reason))
-            else:
-                self._errand(name, self.capture(participant, reason))
 
     def awaits(self, participant: str, captions: bool = True, images: bool = False) -> bool:
         """Whether what a frame shows that ``look`` asked for will be known in a moment.
