@@ -205,9 +205,8 @@ def ages(said: Runs, wanted: int) -> Row:
         f"after the description for the recipes. {wanted} turns of ours, of which {heard} were heard. A turn "
         f"is over {delays[FAST]:.1f} s after its first word where speech-to-text takes {FAST:g} s, "
         f"{delays[SLOW]:.1f} s where it takes {SLOW:g} s. The camera never shows the same picture twice. "
-        "Where hearing takes less than describing the frame that is asked for as the user stops, the newest "
-        "caption is of a frame that was sampled as they spoke, up to a second older. The recipes describe "
-        "after the turn, which row 1 counts."
+        "The frame of a turn is asked for as the user begins to speak; while they speak, newer ones are "
+        "sampled once a second. The recipes describe after the turn, which row 1 counts."
     )
     return Row(number=2, title="age of what a voice turn is shown", figures=figures, notes=notes)
 

@@ -111,13 +111,13 @@ async def test_what_is_deleted_under_a_puller_is_made_again(bus: Bus, nats: Serv
     async with pulling(bus.queue(QUEUE)) as queue, raw(nats.url) as client:
         await bus.offer(ticket(1))
         await (await take(queue)).done()
+        generation = bus.generation
         pull = asyncio.create_task(queue.take())
         if lost == "consumer":
             await client.jetstream().delete_consumer(QUEUE.stream, QUEUE.name)
         else:
             await client.jetstream().delete_stream(QUEUE.stream)
         await pull
-        generation = bus.generation
         if lost == "stream":
             pulling_on = asyncio.create_task(take(queue))  # it is the puller that tells
             await until_back(bus, generation)

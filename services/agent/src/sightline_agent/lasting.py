@@ -9,8 +9,8 @@ from __future__ import annotations
 from livekit.agents import AgentSession
 from livekit.agents.voice.events import AgentEvent, EventTypes
 
-EVENTS = 100
-"""That are kept, the newest ones: of some eight turns."""
+EVENTS = 60
+"""That are kept, the newest ones: of five spoken turns, or ten that were typed."""
 
 
 class LastingSession(AgentSession[None]):
