@@ -1,7 +1,7 @@
 """Runs the benchmarks one after another, each in a process of its own, and prints one table of all rows.
 
     python benchmarks/run.py [--quick] [NAME …]      # make bench, make bench-quick
-    python benchmarks/run.py --gate                  # what CI runs
+    python benchmarks/run.py --gate                  # only ratios that hold on any machine
 
 Each leaves benchmarks/results/NAME.json and a plot beside it; quick ones go to benchmarks/results/quick.
 Exits with 1 where one of them did not end well, after all others ran; an aim that was missed is shown

@@ -43,4 +43,5 @@ def missing(need: str, reason: str) -> NoReturn:
     """Skip the test for want of something, or fail it where SIGHTLINE_REQUIRE names it."""
     if need in REQUIRED:
         pytest.fail(f"SIGHTLINE_REQUIRE names {need}, but {reason}", pytrace=False)
+    # A developer's machine need not have every part; CI names those that it must not lack.
     pytest.skip(reason)

@@ -30,9 +30,8 @@ _BLANKS = re.compile(r"\s+")
 _SOURCES = {Source.CAMERA: "camera", Source.SCREEN: "screen", Source.OTHER: "video"}
 
 
-@functools.lru_cache(
-    maxsize=4096
-)  # one caption is read several times a turn, in several turns, in many rooms
+# One caption is read several times a turn, in several turns, in many rooms.
+@functools.lru_cache(maxsize=4096)
 def clean(text: str, limit: int) -> str:
     """One line of quotable text.
 
