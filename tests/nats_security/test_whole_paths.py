@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from sightline.messages import (
     Frame,
     FrameInfo,
     Lane,
+    Message,
     Question,
     RoomWanted,
     TrackEnded,
@@ -34,6 +36,8 @@ from support.secured import Secured
 from support.stage import PICTURE, Looker, Source, replica, stored, track
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+M = TypeVar("M", bound=Message)
 
 
 @asynccontextmanager
@@ -78,12 +82,12 @@ async def test_what_a_worker_gives_up_on_is_seen_by_the_admin(secured: Secured) 
         assert (letter.stage, letter.error) == ("captioner", "WorkerError")
 
 
-async def answered(agent: Bus, question: Question) -> Answer:
-    """The captioner's answer, once it is there to answer."""
+async def answered(agent: Bus, subject: str, asked: Message, reply: type[M]) -> M:
+    """What is replied, once somebody is there to reply."""
     async with asyncio.timeout(SECONDS):
         while True:
             with contextlib.suppress(NobodyListensError):
-                return await agent.request(subjects.ask("captioner"), question, Answer)
+                return await agent.request(subject, asked, reply)
 
 
 async def test_an_upload_is_published_and_asked_about_by_the_agent(secured: Secured) -> None:
@@ -93,7 +97,7 @@ async def test_an_upload_is_published_and_asked_about_by_the_agent(secured: Secu
     ):
         await agent.publish(frame(PICTURE, 1, ALICE))
         question = Question(track=ALICE, question="What is that?")
-        answer = await answered(agent, question)
+        answer = await answered(agent, subjects.ask("captioner"), question, Answer)
         assert answer.error == ""
         assert answer.frame is not None
         await agent.publish(TrackEnded(track=ALICE, sequence=1))
@@ -107,9 +111,8 @@ async def test_a_capture_request_is_answered_by_the_source(secured: Secured, sou
             return CaptureReply(error=f"{asked.participant} shows nothing")
 
         stop = await serving.serve(subjects.capture("demo", "alice"), CaptureRequest, show)
-        await serving._connection.client.flush()
         request = CaptureRequest(room="demo", participant="alice", reason="test", deadline=1)
-        reply = await agent.request(request.subject, request, CaptureReply)
+        reply = await answered(agent, request.subject, request, CaptureReply)
         assert reply.error == "alice shows nothing"
         await stop()
 

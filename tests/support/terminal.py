@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import termios
 from types import TracebackType
 from typing import Self
@@ -11,6 +12,8 @@ from typing import Self
 LINES, COLUMNS = 40, 120
 LOCAL = 3
 """Where the local modes are in what termios gives."""
+
+_STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
@@ -52,7 +55,13 @@ class Terminal:
             drawn = len(self.drawn)
             os.write(self._ours, keys[number].encode())
             if keys[number] != "\n":
-                await self.until(keys[: number + 1], drawn)
+                await self._shows_typed(keys[: number + 1], drawn)
+
+    async def _shows_typed(self, text: str, after: int) -> None:
+        """Wait for the line with its cursor: one letter alone may be part of anything that is drawn."""
+        while f"\u276f {text}\u2588" not in _STYLE.sub("", self.drawn[after:].decode(errors="replace")):
+            self._more.clear()
+            await self._more.wait()
 
     async def _is_waited_for(self) -> None:
         """Programs that read single keys turn lines off only while they wait for one."""
