@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import os
-import signal
 import sys
 from typing import Annotated
 
 import typer
-from livekit.agents import AgentServer
 
 from sightline.config import BusSettings, LiveKitSettings, ServiceSettings, load
 from sightline.errors import SettingsError
-from sightline.log import configure, get_logger
-from sightline_agent import sdk_log
+from sightline.log import configure
 from sightline_agent.avatar import AvatarSettings
-from sightline_agent.avatar.plugins import require_avatar
-from sightline_agent.console import NO_SERVER, converse
 from sightline_agent.images import ImageSettings
-from sightline_agent.job_metrics import JobMetrics
-from sightline_agent.models import can_speak, require_model
 from sightline_agent.realtime.settings import RealtimeSettings, WatchSettings
 from sightline_agent.settings import AgentSettings, WorkerSettings
 from sightline_agent.tools.settings import ToolSettings
-from sightline_agent.worker import build_server
 
-log = get_logger()
 app = typer.Typer(
     name="agent",
     help="The conversation agent, as a LiveKit worker.",
@@ -58,8 +46,13 @@ def console(
 ) -> None:
     """Talk to the agent here, without LiveKit; it sees the room that AGENT_ROOM names."""
     configure(load(ServiceSettings, log_level="error"), "agent")
-    require_model(load(AgentSettings))
-    converse(build_server(load(WorkerSettings, http_port=0), NO_SERVER), text)
+    settings, worker = load(AgentSettings), load(WorkerSettings, http_port=0)
+    from sightline_agent.console import NO_SERVER, converse
+    from sightline_agent.models import require_model
+    from sightline_agent.worker import build_server
+
+    require_model(settings)
+    converse(build_server(worker, NO_SERVER), text)
 
 
 def main() -> None:
@@ -75,51 +68,21 @@ def _run(http_port: int | None, dev: bool) -> None:
     configure(load(ServiceSettings), "agent")
     # What a job would fail for is said now, not in the first call.
     given = {} if http_port is None else {"http_port": http_port}
-    settings, worker, livekit = load(AgentSettings), load(WorkerSettings, **given), load(LiveKitSettings)
-    for others in (BusSettings, ImageSettings, ToolSettings, WatchSettings):
+    worker, livekit = load(WorkerSettings, **given), load(LiveKitSettings)
+    for others in (
+        AgentSettings,
+        AvatarSettings,
+        BusSettings,
+        ImageSettings,
+        RealtimeSettings,
+        ToolSettings,
+        WatchSettings,
+    ):
         load(others)
-    require_model(settings)
-    # LiveKit's plugins register on the main thread, which a job's need not be.
-    require_avatar(load(AvatarSettings), speaks=can_speak(settings) or bool(load(RealtimeSettings).model))
-    if worker.executor == "thread":
-        # LiveKit's library makes it with the first room. Two first rooms at the same moment would make it
-        # twice, and one of the two jobs would wait for its room for ever.
-        sdk_log.quiet()
-        # All calls share one loop, which a full collection of all imports stops for a sixth of a second.
-        # LiveKit does the same in the process that its job processes are forked from.
-        gc.collect()
-        gc.freeze()
-    metrics = JobMetrics(worker)
-    try:
-        asyncio.run(_serve(build_server(worker, livekit, metrics.directory), metrics, dev))
-    finally:
-        metrics.close()
+    # LiveKit's library takes seconds to load: not for --help, and not for a bad setting.
+    from sightline_agent.serve import serve
 
-
-async def _serve(server: AgentServer, metrics: JobMetrics, dev: bool) -> None:
-    """Until the first signal; the second ends the process at once."""
-    stopping = asyncio.Event()
-
-    def stop() -> None:
-        if stopping.is_set():
-            os._exit(1)
-        stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    running = asyncio.create_task(server.run(devmode=dev))
-    compacting = asyncio.create_task(metrics.run())
-    waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    compacting.cancel()
-    if not dev and not running.done():
-        try:
-            await server.drain()
-        except TimeoutError:
-            log.warning("drain_timed_out")
-    await server.aclose()
-    await running
+    serve(worker, livekit, dev)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ def build_server(
         port=settings.http_port,
         prometheus_port=settings.metrics_port or None,
         prometheus_multiproc_dir=metrics_directory or None,
+        # Imported once, in the process that those of jobs are forked from.
+        preload_modules=[__name__],
     )
     server.rtc_session(join, agent_name=settings.name, on_request=places.answer)
     return server

@@ -9,7 +9,6 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sightline.config import Settings
 from sightline.wire import Stage
-from sightline_agent.tools.search import LANGUAGES
 
 ToolName = Literal["look", "recall"]
 TOOLS: tuple[ToolName, ...] = get_args(ToolName)
@@ -21,6 +20,9 @@ def parse_names(given: Any) -> Any:
 
 
 def known_language(name: str) -> str:
+    # On first use: it imports the stemmers of all languages.
+    from sightline_agent.tools.search import LANGUAGES
+
     if name not in LANGUAGES:
         raise ValueError(f"expected one of {', '.join(LANGUAGES)}")
     return name
