@@ -25,9 +25,9 @@ demo-web: $(INSTALLED) ## A page for your camera and your questions; ARGS='--por
 test: $(INSTALLED) ## All tests; ARGS='tests/bus -k pause', WORKERS=0 for one after another
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-test-k8s: $(INSTALLED) ## The chart and the images on a node of Kubernetes; as root, after make images
-	.ci/kubernetes/build control-plane node
-	SIGHTLINE_REQUIRE=kubernetes,kubernetes-node,helm $(BIN)/pytest tests/kubernetes/test_on_a_node.py $(ARGS)
+test-k8s: $(INSTALLED) ## The chart, the images and KEDA on a node of Kubernetes; as root, after make images
+	.ci/kubernetes/build control-plane node keda
+	SIGHTLINE_REQUIRE=kubernetes,kubernetes-node,helm $(BIN)/pytest tests/kubernetes -k on_a_node $(ARGS)
 
 lint: $(INSTALLED) types ## Style, the import law, and types
 	$(BIN)/ruff check .

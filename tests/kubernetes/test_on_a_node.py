@@ -7,14 +7,13 @@ captioners are pods.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
 from sightline.messages import Track
-from support.installed import CAPTIONER, IMAGES, WAIT, Installation, installed
+from support.installed import CAPTIONER, WAIT, Installation, installed
 from support.kubernetes import ControlPlane
-from support.kubernetes_node import ADDRESS, cluster_with_a_node
+from support.kubernetes_node import ADDRESS
 from support.model_servers import MoondreamServer
 from support.rolling import Load
 from support.stage import Source, Stored, captions, dead_letters, track
@@ -22,12 +21,6 @@ from support.stage import Source, Stored, captions, dead_letters, track
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TRACKS = 6
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[ControlPlane]:
-    with cluster_with_a_node(IMAGES) as plane:
-        yield plane
 
 
 class Shown(Load):
