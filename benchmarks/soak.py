@@ -43,6 +43,8 @@ STAGGER_SECONDS = 2.0
 WARM_UP = 0.3
 """Part of the time after which memory should have settled."""
 
+NATS, LIVEKIT = "nats-server", "livekit-server"
+
 Samples = dict[str, list[tuple[float, int]]]
 
 
@@ -51,7 +53,9 @@ async def main() -> int:
     lived = Lived()
     with running_livekit(find_livekit_server()) as livekit, contextlib.redirect_stdout(sys.stderr):
         async with NatsServer() as nats, Forgetful(0.1) as sees, Talker(0.1) as talks:
-            processes = {each.name(): each for each in psutil.Process().children()}
+            # livekit-server's program is called `server` where `go install` made it.
+            started = {each.name(): each for each in psutil.Process().children()}
+            processes = {name if name == NATS else LIVEKIT: each for name, each in started.items()}
             async with running_system(nats.url, livekit) as system:
                 port = free_port()
                 processes |= await _start(system, sees, talks, port)
@@ -83,7 +87,7 @@ async def _soak(
     lived: Lived,
     arguments: argparse.Namespace,
 ) -> Samples:
-    samples: Samples = {name: [] for name in ("livekit-server", "nats-server", *processes)}
+    samples: Samples = {name: [] for name in processes}
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
         lives = []
@@ -134,7 +138,7 @@ def _report(arguments: argparse.Namespace, found: dict[str, Any], lived: Lived, 
     counted = {"captions": captions, "questions": lived.asked, "replies": lived.answered, "lost": lived.lost}
     result = {"machine": machine, "run": vars(arguments), **counted, "memory": found}
     sys.__stdout__.write(json.dumps(result, indent=2) + "\n")
-    ours = [each for name, each in found.items() if name != "livekit-server"]
+    ours = [each for name, each in found.items() if name != LIVEKIT]
     return 1 if lived.lost or any(each["mb_a_minute"] >= AIM for each in ours) else 0
 
 
