@@ -74,7 +74,7 @@ def _is_of_ingest(task: asyncio.Task[object]) -> bool:
     return any(part in coroutine.cr_code.co_filename for part in ("sightline_ingest", "livekit"))
 
 
-TRACKS = 4
+TRACKS = 3
 """What each guest shows."""
 
 AT_ONCE = 5
@@ -84,12 +84,8 @@ AT_ONCE = 5
 async def visit(livekit: LiveKitServer, room: str, watch: Watch, number: int) -> None:
     """A participant comes, shows one thing after another, and goes; each track ends in another way."""
     async with Publisher(livekit, room, f"guest {number}") as guest:
-        unseen = await guest.camera(size=(160, 90))
-        await unseen.unpublish()
-        watched = await guest.camera(size=(160, 90))
-        await watch.frame(track=watched.sid)
-        await watched.unpublish()
-        await watch.ended(watched.sid)
+        unpublished = await guest.camera(size=(160, 90))
+        await watch.frame(track=unpublished.sid)
         muted = await guest.camera(size=(160, 90))
         await watch.frame(track=muted.sid)
         muted.mute()
@@ -97,11 +93,12 @@ async def visit(livekit: LiveKitServer, room: str, watch: Watch, number: int) ->
         so_far = len(watch.seen)
         muted.unmute()
         await watch.frame(since=so_far, track=muted.sid)
-        if number % 2:
-            await muted.unpublish()  # or it goes with who shows it
         left = await guest.camera(size=(160, 90))
-        if number % 3:
+        if number % 3:  # or it is gone before anybody has looked
             await watch.frame(track=left.sid)
+        # At the end: the SDK does not always publish again what comes right after this.
+        await unpublished.unpublish()
+        await watch.ended(unpublished.sid)
 
 
 async def of_an_empty_room(livekit: LiveKitServer, room: str, watch: Watch) -> Left:
@@ -155,19 +152,19 @@ async def tracks_leave_nothing(
 async def test_nothing_is_left_of_tracks_that_were_watched(
     bus: Bus, livekit: LiveKitServer, room: str
 ) -> None:
-    await tracks_leave_nothing(bus, livekit, room, count=40, interval=1.0)
+    await tracks_leave_nothing(bus, livekit, room, count=30, interval=1.0)
 
 
 async def test_nothing_is_left_of_tracks_that_were_looked_at_now_and_then(
     bus: Bus, livekit: LiveKitServer, room: str
 ) -> None:
-    await tracks_leave_nothing(bus, livekit, room, count=40, interval=3.0)
+    await tracks_leave_nothing(bus, livekit, room, count=30, interval=3.0)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 async def test_nothing_is_left_after_five_hundred_tracks(bus: Bus, livekit: LiveKitServer, room: str) -> None:
-    await tracks_leave_nothing(bus, livekit, room, count=500, interval=1.0)
+    await tracks_leave_nothing(bus, livekit, room, count=510, interval=1.0)
 
 
 async def test_nothing_is_left_of_rooms_that_are_over(bus: Bus, livekit: LiveKitServer, room: str) -> None:

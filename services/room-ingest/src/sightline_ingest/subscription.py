@@ -63,6 +63,7 @@ class Subscription:
         self._quality: Quality | None = None
         self._paused = self._went_on = False
         self._in_order_at = 0.0
+        self._track: rtc.RemoteVideoTrack | None = None
         self._reading: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._seen = asyncio.Event()
@@ -126,10 +127,12 @@ class Subscription:
         self.gone()
         self._paused = self._went_on = False
         if self._wanted and isinstance(track, rtc.RemoteVideoTrack):
+            self._track = track
             self._reading = asyncio.create_task(self._read(track))
 
     def gone(self) -> None:
         """The room says: not subscribed any more."""
+        self._track = None
         if self._reading is not None:
             self._reading.cancel()
             self._closing.add(self._reading)
@@ -138,11 +141,11 @@ class Subscription:
 
     async def close(self) -> None:
         """Unsubscribe; returns when nothing is left open. Harmless when closed."""
-        if self._paused:
+        if self._paused and self.live:
             # The server may remember the pause, and keep it when the track is subscribed to again at once.
-            self._paused = False
             self._receive(True)
             await asyncio.sleep(ORDER_SECONDS)
+        self._paused = False
         self.gone()
         await asyncio.gather(*self._closing, return_exceptions=True)
         if self._wanted:
@@ -152,11 +155,23 @@ class Subscription:
             await asyncio.sleep(ORDER_SECONDS)
 
     def _receive(self, receive: bool) -> None:
-        # The SDK has it, and no method for it.
-        request = FfiRequest()
-        request.enable_remote_track_publication.track_publication_handle = self.publication._ffi_handle.handle
-        request.enable_remote_track_publication.enabled = receive
-        FfiClient.instance.request(request)
+        """Say to the server whether pictures are to come. The SDK has requests for it, and no methods.
+
+        Its request that does both of these at once ends the whole process where the track goes in the same
+        moment: it looks for the track twice, and counts on finding it.
+        """
+        if self._track is None:
+            return
+        switch, tell = FfiRequest(), FfiRequest()
+        switch.enable_remote_track.track_handle = self._track._ffi_handle.handle
+        switch.enable_remote_track.enabled = receive
+        tell.update_remote_track_publication_dimension.track_publication_handle = (
+            self.publication._ffi_handle.handle
+        )
+        tell.update_remote_track_publication_dimension.width = self.publication.width
+        tell.update_remote_track_publication_dimension.height = self.publication.height
+        for request in (switch, tell):
+            FfiClient.instance.request(request)
 
     async def _read(self, track: rtc.RemoteVideoTrack) -> None:
         stream = rtc.VideoStream(track, capacity=1)
