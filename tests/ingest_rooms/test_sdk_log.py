@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -42,3 +43,27 @@ async def test_the_library_hands_over_no_line_that_webrtc_writes(
         pass
     lines = [each for record in caplog.records if "libwebrtc" in (each := record.getMessage())]
     assert not lines, f"{len(lines)} lines, as {lines[0]}"
+
+
+async def test_packets_that_agents_send_to_everybody_are_no_lines(
+    livekit: LiveKitServer, room: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    of_ingest.pass_over_data()
+    try:
+        settings = settings_for(livekit).livekit
+        heard = asyncio.Event()
+        eye = rtc.Room()
+        eye.on("data_received", lambda _packet: heard.set())
+        async with (
+            LiveKit(settings, Health(), "eye") as server,
+            joined(eye, server, room, timeout=10),
+            Publisher(livekit, room) as agent,
+        ):
+            await agent.room.local_participant.send_text("not for you", topic="lk.chat")
+            await agent.room.local_participant.publish_data(b"what comes after it", reliable=True)
+            async with asyncio.timeout(20):
+                await heard.wait()
+    finally:
+        logging.getLogger().removeFilter(of_ingest._is_worth_a_line)
+    assert [each for each in caplog.messages if "ignoring" in each] == []

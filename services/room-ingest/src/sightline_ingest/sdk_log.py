@@ -7,6 +7,8 @@ busy the process grows by megabytes a minute.
 
 from __future__ import annotations
 
+import logging
+
 from livekit.rtc import __version__
 from livekit.rtc._ffi_client import FfiClient, ffi_event_callback
 
@@ -16,3 +18,15 @@ def quiet() -> None:
     FfiClient.instance._ffi_lib.livekit_ffi_initialize(
         ffi_event_callback, False, b"python", __version__.encode("ascii")
     )
+
+
+def pass_over_data() -> None:
+    """Do not log what agents send to everybody in their room: a line for each packet that nobody reads here.
+
+    The SDK writes these with the root logger, which nothing else of ours logs with by itself.
+    """
+    logging.getLogger().addFilter(_is_worth_a_line)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.INFO

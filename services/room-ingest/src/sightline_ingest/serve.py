@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +50,7 @@ async def serve_rooms(service: Service) -> None:
         SettingsError: A setting has a bad value.
     """
     settings = IngestSettings(load(LiveKitSettings), load(RoomSettings), load(SamplingSettings))
-    # Agents send data to everybody in their room; the SDK would tell of each packet that nobody reads here.
-    logging.getLogger("livekit").setLevel(logging.WARNING)
+    sdk_log.pass_over_data()
     await ingest(service.bus, service.health, service.stopping, settings)
 
 
