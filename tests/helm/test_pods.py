@@ -54,8 +54,8 @@ def test_services_are_probed_where_they_tell(objects: list[Object]) -> None:
         one, variables = container(pod), environment(pod)
         ports = {port["name"]: port["containerPort"] for port in one["ports"]}
         paths = [one[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")]
-        if name == "agent":  # A worker of LiveKit's, with one answer for both.
-            assert paths == ["/", "/"]
+        if name == "agent":  # A worker of LiveKit's.
+            assert paths == ["/worker", "/"]
             assert (variables["AGENT_HTTP_HOST"], variables["AGENT_HTTP_PORT"]) == (
                 "0.0.0.0",
                 str(ports["health"]),

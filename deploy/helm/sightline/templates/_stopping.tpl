@@ -17,12 +17,12 @@ lifecycle:
 {{- end }}
 {{- end -}}
 
-{{/* /livez: the event loop runs. /readyz: the bus answers, and nothing else is wrong. LiveKit's worker has one answer for both. */}}
+{{/* /livez: the event loop runs. /readyz: the bus answers, and nothing else is wrong. LiveKit's worker answers at /worker while it runs, and at / that it takes rooms. */}}
 {{- define "sightline.probes" -}}
 {{- $agent := eq .kind "agent" -}}
 livenessProbe:
   httpGet:
-    path: {{ $agent | ternary "/" "/livez" }}
+    path: {{ $agent | ternary "/worker" "/livez" }}
     port: {{ $agent | ternary "health" "http" }}
   periodSeconds: 10
   timeoutSeconds: 5

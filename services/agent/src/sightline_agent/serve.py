@@ -59,6 +59,7 @@ async def _run(server: AgentServer, metrics: JobMetrics, dev: bool) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
+    _be_ready_once_registered(server)
     running = asyncio.create_task(server.run(devmode=dev))
     compacting = asyncio.create_task(metrics.run())
     waiting = asyncio.create_task(stopping.wait())
@@ -72,3 +73,17 @@ async def _run(server: AgentServer, metrics: JobMetrics, dev: bool) -> None:
             log.warning("drain_timed_out")
     await server.aclose()
     await running
+
+
+def _be_ready_once_registered(server: AgentServer) -> None:
+    """Its health check says so: LiveKit offers a room to the workers that it knows as the room begins.
+
+    LiveKit's own is well as soon as it listens, seconds before that. A rolling upgrade that goes by it ends
+    the old worker while the new one takes no rooms yet.
+    """
+    server._connection_failed = True
+
+    def registered(*_: object) -> None:
+        server._connection_failed = False
+
+    server.on("worker_registered", registered)
