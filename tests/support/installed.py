@@ -22,6 +22,9 @@ from support.kubernetes_node import ran
 IMAGES = ("nats:2.15.1-alpine", "sightline-captioner:latest", "sightline-gateway:latest")
 """What pods of these installations run; the gateway's has the command of the hook."""
 
+CLAIM = f"data-{RELEASE}-sightline-nats-0"
+"""The one of NATS's StatefulSet, which takes what has this name."""
+
 CAPTIONER = f"deployment/{RELEASE}-sightline-captioner"
 WAIT = "--timeout=180s"
 OFF = {"enabled": False}
@@ -78,27 +81,34 @@ async def installed(
     data = plane.folder / f"data-{namespace}"
     data.mkdir()
     data.chmod(0o777)  # The pods' users have no name here.
-    await asyncio.to_thread(plane.done, "apply", "--server-side", "--filename=-", given=_volume(data))
     await asyncio.to_thread(plane.new_namespace, namespace)
+    given = _volume(data, namespace)
+    await asyncio.to_thread(plane.done, "apply", "--server-side", "--filename=-", given=given)
     merged = copy.deepcopy(VALUES) | values
     env = {"CAPTIONER_BACKEND": "moondream", "MOONDREAM_ENDPOINT": model, "CAPTIONER_CONCURRENCY": 2}
     merged["captioner"] |= {"env": env, **captioner}
     file = plane.folder / f"values-{namespace}.yaml"
     file.write_text(yaml.safe_dump(merged))
     installation = Installation(plane, namespace, file)
+    # A pod that comes before its claim is bound may wait for the scheduler's next round, five minutes.
+    await installation.kubectl("wait", f"pvc/{CLAIM}", "--for=jsonpath={.status.phase}=Bound", WAIT)
     await installation.helm("install")
     return installation
 
 
-def _volume(folder: Path) -> str:
+def _volume(folder: Path, namespace: str) -> str:
+    room = {"storage": "10Gi"}
+    access = {"accessModes": ["ReadWriteOnce"]}
     volume = {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
         "metadata": {"name": folder.name},
-        "spec": {
-            "capacity": {"storage": "10Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "hostPath": {"path": str(folder)},
-        },
+        "spec": {**access, "capacity": room, "hostPath": {"path": str(folder)}},
     }
-    return str(yaml.safe_dump(volume))
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": CLAIM, "namespace": namespace},
+        "spec": {**access, "volumeName": folder.name, "resources": {"requests": room}},
+    }
+    return str(yaml.safe_dump_all([volume, claim]))
