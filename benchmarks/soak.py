@@ -107,7 +107,7 @@ async def _soak(
             await asyncio.sleep(SAMPLE_SECONDS)
         for each in lives:
             each.cancel()
-    return {name: points for name, points in samples.items() if points}
+    return samples
 
 
 def _slope(points: list[tuple[float, int]], minutes: float) -> dict[str, Any]:

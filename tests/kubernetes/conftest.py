@@ -8,7 +8,7 @@ import pytest
 
 from support.installed import IMAGES
 from support.keda import keda
-from support.kubernetes import ControlPlane, control_plane, definitions
+from support.kubernetes import ControlPlane, control_plane, define
 from support.kubernetes_node import cluster_with_a_node
 
 
@@ -16,9 +16,7 @@ from support.kubernetes_node import cluster_with_a_node
 def cluster() -> Iterator[ControlPlane]:
     """It takes objects; nothing runs them."""
     with control_plane() as plane:
-        files = [option for file in definitions() for option in ("--filename", str(file))]
-        made = plane.done("apply", "--server-side", "--output=name", *files).split()
-        plane.done("wait", "--for=condition=Established", "--timeout=30s", *made)
+        define(plane)
         plane.restrict("default")
         yield plane
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from sightline.embedded import HOST, free_port
-from support.kubernetes import CACHE, ControlPlane, definitions, running, version_of
+from support.kubernetes import CACHE, ControlPlane, define, running, version_of
 from support.kubernetes_node import ADDRESS, DOMAIN
 
 NAMESPACE, METRICS = "keda", "keda-metrics-apiserver"
@@ -23,8 +23,7 @@ WITH_NAMES = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 @contextmanager
 def keda(plane: ControlPlane) -> Iterator[None]:
     """Scaled objects work within."""
-    files = [option for file in definitions() for option in ("--filename", str(file))]
-    plane.done("apply", "--server-side", *files)
+    define(plane)
     folder = CACHE / f"keda-{version_of('github.com/kedacore/keda/v2', 'keda/go.mod')}"
     certificates = plane.folder / "keda"
     certificates.mkdir()

@@ -65,6 +65,13 @@ def definitions() -> list[Path]:
     return [*(keda / "crds").glob("*.yaml"), *prometheus.glob("*.yaml")]
 
 
+def define(plane: ControlPlane) -> None:
+    """Have it know these objects."""
+    files = [option for file in definitions() for option in ("--filename", str(file))]
+    made = plane.done("apply", "--server-side", "--output=name", *files).split()
+    plane.done("wait", "--for=condition=Established", "--timeout=30s", *made)
+
+
 RESTRICTED = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn")]
 
 

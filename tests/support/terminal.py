@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import termios
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -44,9 +45,7 @@ class Terminal:
 
     async def until(self, text: str, after: int = 0) -> None:
         """Wait until this was drawn, behind so many bytes of what was drawn."""
-        while text.encode() not in self.drawn[after:]:
-            self._more.clear()
-            await self._more.wait()
+        await self._until(lambda: text.encode() in self.drawn[after:])
 
     async def press(self, keys: str) -> None:
         """Press keys, each when the program waits for one: what is pressed earlier it drops."""
@@ -59,7 +58,11 @@ class Terminal:
 
     async def _shows_typed(self, text: str, after: int) -> None:
         """Wait for the line with its cursor: one letter alone may be part of anything that is drawn."""
-        while f"\u276f {text}\u2588" not in _STYLE.sub("", self.drawn[after:].decode(errors="replace")):
+        line = f"\u276f {text}\u2588"
+        await self._until(lambda: line in _STYLE.sub("", self.drawn[after:].decode(errors="replace")))
+
+    async def _until(self, shown: Callable[[], bool]) -> None:
+        while not shown():
             self._more.clear()
             await self._more.wait()
 
