@@ -9,8 +9,8 @@ from collections import Counter
 from itertools import cycle, islice
 
 from sightline.bus import Bus
-from sightline.messages import Caption, Track, Trigger
-from support.stage import GatedLooker, Source, Stored, captions, replica, track
+from sightline.messages import Caption, Frame, Track, Trigger
+from support.stage import GatedLooker, Looker, Source, Stored, captions, replica, track
 
 TRACKS = [track(number) for number in range(50)]
 OVERLOAD = 5
@@ -118,3 +118,18 @@ async def test_an_urgent_ticket_is_taken_next_while_the_routine_lane_is_overload
         requested = [caption.frame.trigger for caption in await found.has(3)]
         assert requested == [Trigger.USER_REQUEST] * 3
         worker.let(len(TRACKS) * 2)
+
+
+async def test_several_who_wait_are_served_at_once(bus: Bus) -> None:
+    class Slow(Looker):
+        """Holds every frame until there are as many as it has slots."""
+
+        async def until_let(self, frame: Frame) -> None:
+            await self.has_seen(lambda seen: len(seen) >= SLOTS)
+
+    worker, source = Slow(SLOTS), Source(bus)
+    async with replica(worker, bus), captions(bus) as found:
+        for shown in TRACKS[:SLOTS]:
+            await source.show(shown, trigger=Trigger.USER_REQUEST)
+        await found.has(SLOTS)
+    assert len(per_track(found)) == SLOTS

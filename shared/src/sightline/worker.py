@@ -47,7 +47,7 @@ class VisionWorker(ABC):
     Attributes:
         wants: What this stage asks of the sources. May be set on the instance in ``__init__``.
         deadline: Seconds that one ``process`` or ``ask`` may take.
-        concurrency: Frames at once per replica on the routine lane; the urgent lane has one more slot.
+        concurrency: Frames at once per replica on the routine lane; the urgent lane has as many slots again.
         decodes: True: the runner has decoded the picture before ``process`` is called, so
             ``frame.pixels`` costs nothing and cannot fail. False: for workers that pass
             ``frame.data`` on or decode it by themselves; only the header is checked.

@@ -46,7 +46,7 @@ class Moondream(Backend):
     async def start(self) -> None:
         # One more than the routine slots: the urgent lane has its own.
         self._client = await asyncio.to_thread(
-            pooled_client, self._settings.concurrency + 1, self._settings.deadline
+            pooled_client, self._settings.concurrency * 2, self._settings.deadline
         )
 
     async def describe(self, frame: Frame) -> Description:

@@ -53,8 +53,8 @@ class LocalMoondream(Backend):
         self._moondream = moondream
         self._name = moondream.name
         self._load = load
-        # One more than the routine slots: the urgent lane has its own.
-        self._slots = settings.concurrency + 1
+        # Each of the two lanes has so many.
+        self._slots = settings.concurrency * 2
         self._free = threading.Semaphore(self._slots)
 
     async def start(self) -> None:

@@ -79,7 +79,7 @@ class OpenAI(Backend):
             # It insists on a key, also where the endpoint wants none.
             api_key=self._endpoint.api_key.get_secret_value() or "none",
             max_retries=0,
-            http_client=pooled_client(self._settings.concurrency + 1, self._settings.deadline),
+            http_client=pooled_client(self._settings.concurrency * 2, self._settings.deadline),
         )
 
     def _turn(self, frame: Frame, question: str) -> list[dict[str, Any]]:

@@ -59,7 +59,12 @@ class CaptionerSettings(Settings):
         max_length=2_000,
         description="What to say about a frame, instead of describing it; `offline` has no use for it.",
     )
-    concurrency: int = Field(4, ge=1, le=256, description="Frames described at once by one replica.")
+    concurrency: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="Frames described at once by one replica; as many again where somebody waits.",
+    )
     deadline: float = Field(20.0, gt=0, le=600, description="Seconds that one frame or question may take.")
     max_fps: float = Field(1.0, gt=0, le=60, description="Frames a second of one track, at most.")
     max_width: int = Field(1024, ge=64, le=7680, description="Widest picture of use to the model, in pixels.")

@@ -24,5 +24,10 @@ class EncoderSettings(Settings):
         "Formats: `jpeg`, `png`, `webp`.",
     )
     max_fps: float = Field(1.0, gt=0, le=60, description="Frames a second of one track, at most.")
-    concurrency: int = Field(2, ge=1, le=64, description="Frames encoded at once by one replica.")
+    concurrency: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Frames encoded at once by one replica; as many again where somebody waits.",
+    )
     deadline: float = Field(10.0, gt=0, le=600, description="Seconds that one frame may take.")

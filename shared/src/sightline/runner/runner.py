@@ -62,7 +62,7 @@ class Runner:
         entry = StageEntry(stage=self._stage, wants=self._worker.wants)
         announcing = asyncio.create_task(announce(self._bus, entry))
         watching = asyncio.create_task(watch_waiting(self._bus, self._stage))
-        lanes = [Lane.URGENT, *[Lane.ROUTINE] * self._worker.concurrency]
+        lanes = [*Lane] * self._worker.concurrency
         slots = [asyncio.create_task(self._slot(lane, stopping)) for lane in lanes]
         log.info("stage_started", stage=self._stage, slots=self._worker.concurrency)
         stopped = asyncio.create_task(stopping.wait())
@@ -81,7 +81,7 @@ class Runner:
                 raise result
 
     async def _slot(self, lane: Lane, stopping: asyncio.Event) -> None:
-        """One ticket at a time. The urgent lane has a slot of its own: it never queues behind timers."""
+        """One ticket at a time. The urgent lane has slots of its own: it never queues behind timers."""
         queue = self._bus.queue(lane_queue(self._stage, lane))
         try:
             while not stopping.is_set():
