@@ -10,6 +10,7 @@ import pytest
 from sightline.bus import Bus
 from sightline.errors import BusError
 from sightline.messages import CaptureReply, CaptureRequest, Trigger
+from sightline.sampling import captures
 from sightline_gateway.protocol import Capabilities, CaptureFrame
 from sightline_gateway.session import VideoSession
 from support.gateway_sessions import photo, session_with, stages
@@ -117,6 +118,21 @@ async def test_two_who_ask_at_once_are_one_request(bus: Bus, model: OpenAIServer
         first, second = await asyncio.gather(*asked)
     assert len(client.told(CaptureFrame)) == 1
     assert first == second
+
+
+async def test_a_look_again_at_the_same_scene_costs_no_description(
+    bus: Bus, model: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "NOW_SECONDS", 0.0)  # the frame of a moment ago is no answer
+    async with session_with(bus, model) as (session, client):
+        await client.shows(photo(RED), Trigger.INITIAL)
+        intake = session._parts.video._intake  # type: ignore[union-attr]
+        for shown, trigger in ((RED, Trigger.TIMER), (BLUE, Trigger.USER_REQUEST)):
+            asked = asyncio.create_task(intake.capture(20, if_changed=True))
+            await client.hears(CaptureFrame)
+            client.messages.clear()
+            await client.shows(photo(shown), Trigger.USER_REQUEST)
+            assert (await asked).trigger is trigger
 
 
 async def test_nobody_answers_for_a_session_that_is_over(bus: Bus, model: OpenAIServer) -> None:

@@ -32,9 +32,10 @@ class Track:
         asked: bool = False,
         generation: int = 0,
         refused: bool = False,
+        afresh: bool = True,
     ) -> Sample | None:
         view = View.NEW if self.history.last is None else view
-        look = Look(now, view, speaking, asked, generation)
+        look = Look(now, view, speaking, asked, generation, afresh)
         sample = self.policy.decide(self.history, look, self.wants)
         if sample is not None:
             self.sequence += 1
@@ -118,6 +119,25 @@ def test_a_capture_request_is_answered_at_once_with_a_ticket() -> None:
     asked = Sample(Trigger.USER_REQUEST, frozenset({"captioner"}), 1)
     assert track.see(0.1, asked=True) == asked
     assert track.see(0.2, asked=True) == asked
+
+
+def test_a_request_to_look_again_costs_no_ticket_where_the_scene_is_described() -> None:
+    track = Track()
+    track.see(0.0)
+    assert track.see(0.1, asked=True, afresh=False) == Sample(Trigger.TIMER, frozenset(), 1)
+    changed = Sample(Trigger.USER_REQUEST, frozenset({"captioner"}), None)
+    assert track.see(0.2, View.CHANGED, asked=True, afresh=False) == changed
+    assert track.see(0.3, View.NEW, asked=True, afresh=False) == changed
+
+
+def test_a_request_to_look_again_makes_up_for_a_ticket_that_the_scene_did_not_get() -> None:
+    track = Track()
+    track.see(0.0)
+    assert track.see(0.6, View.NEW, asked=True, refused=True) is not None
+    look = Look(2.0, View.NEW)
+    sample = track.policy.take(track.history, look, ONE, Trigger.TIMER)
+    track.history = track.history.after(look, sample, 2, ONE, ticketed=())
+    assert track.see(3.0, asked=True, afresh=False) == Sample(Trigger.TIMER, frozenset({"captioner"}), 2)
 
 
 def test_a_capture_request_for_the_first_frame_is_that_frame() -> None:

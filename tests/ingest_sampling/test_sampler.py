@@ -116,6 +116,42 @@ async def test_a_capture_request_gets_a_frame_of_now_in_the_urgent_lane(bus: Bus
         assert await sampler.demand_changed(wanted) == calm
 
 
+async def test_a_look_again_is_answered_with_a_frame_that_confirms_the_scene(bus: Bus) -> None:
+    async with sampling(bus, PATIENT) as (sampler, frames):
+        sampler.show(scene(1, bus.now()))
+        await frames.next()
+        asking = asyncio.create_task(sampler.capture(30.0, if_changed=True))
+        await sampler.demand_changed(sampler.demand)
+        sampler.show(scene(1, bus.now()))
+        captured = await asking
+        assert captured == (await frames.next()).info
+        assert (captured.sequence, captured.unchanged_since) == (2, 1)
+        assert await ticket(bus, Lane.URGENT) is None
+
+
+async def test_a_look_again_at_another_scene_is_urgent(bus: Bus) -> None:
+    async with sampling(bus, PATIENT) as (sampler, frames):
+        sampler.show(scene(1, bus.now()))
+        await frames.next()
+        asking = asyncio.create_task(sampler.capture(30.0, if_changed=True))
+        await sampler.demand_changed(sampler.demand)
+        sampler.show(scene(2, bus.now()))
+        assert (await asking).trigger is Trigger.USER_REQUEST
+        assert (await serve_ticket(bus, lane=Lane.URGENT)).sequence == 2
+
+
+async def test_whoever_wants_it_described_gets_it_described_for_all_who_ask(bus: Bus) -> None:
+    async with sampling(bus, PATIENT) as (sampler, frames):
+        sampler.show(scene(1, bus.now()))
+        await frames.next()
+        asking = [asyncio.create_task(sampler.capture(30.0, if_changed=each)) for each in (True, False, True)]
+        await sampler.demand_changed(sampler.demand)
+        await asyncio.sleep(0)  # all of them have asked
+        sampler.show(scene(1, bus.now()))
+        assert {each.trigger for each in await asyncio.gather(*asking)} == {Trigger.USER_REQUEST}
+        assert (await serve_ticket(bus, lane=Lane.URGENT)).sequence == 2
+
+
 async def test_those_who_ask_together_share_one_frame(bus: Bus) -> None:
     async with sampling(bus, PATIENT) as (sampler, frames):
         sampler.show(scene(1, bus.now()))

@@ -240,6 +240,8 @@ class CaptureRequest(Message):
     Attributes:
         reason: Why, for the log.
         deadline: Seconds after which nobody waits for it any more.
+        if_changed: Have it described only where the scene is another than the one described last. A
+            frame of the same scene confirms it, and costs no call of a model.
     """
 
     TYPE: ClassVar[str] = "sightline.capture.v1"
@@ -248,6 +250,7 @@ class CaptureRequest(Message):
     participant: Name
     reason: str = Field("", max_length=200)
     deadline: float = Field(1.0, gt=0, le=30)
+    if_changed: bool = False
 
     @property
     def subject(self) -> str:

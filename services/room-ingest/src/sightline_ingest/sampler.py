@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sightline.changes import Changes
 from sightline.errors import CaptureError, SightlineError
 from sightline.log import get_logger
-from sightline.messages import Frame, FrameInfo, Track, Trigger
+from sightline.messages import Frame, FrameInfo, Track
 from sightline.sampling.captures import Captures
 from sightline.sampling.metrics import SHED
 from sightline.sampling.policy import History, Look, Policy, Sample
@@ -100,11 +100,12 @@ class TrackSampler:
             self._speaking = speaking
             self._changes.tell()
 
-    async def capture(self, deadline: float) -> FrameInfo:
+    async def capture(self, deadline: float, if_changed: bool = False) -> FrameInfo:
         """Publish a frame now, for whoever asks meanwhile.
 
         Args:
             deadline: Seconds after which nobody waits for it.
+            if_changed: As of ``CaptureRequest``.
 
         Raises:
             CaptureError: No picture came, or could be published, in time.
@@ -112,7 +113,7 @@ class TrackSampler:
         if not self._stages.wants:
             raise CaptureError("no stage runs that would look at a frame: start a captioner")
         try:
-            with self._captures.ask(self._loop.time()) as answer:
+            with self._captures.ask(self._loop.time(), if_changed) as answer:
                 self._changes.tell()
                 async with asyncio.timeout(deadline):
                     return await asyncio.shield(answer)
@@ -198,6 +199,7 @@ class TrackSampler:
             view=seen.view,
             speaking=self._speaking,
             asked=self._captures.wants(seen.shown_at),
+            afresh=self._captures.wants_afresh(seen.shown_at),
             generation=self._publisher.generation,
         )
         return look, self._policy.decide(self._history, look, self._stages.wants)
@@ -213,7 +215,7 @@ class TrackSampler:
         self._history = self._history.after(look, sample, sequence, known, ticketed)
         if sample.unchanged_since is None:
             self._eye.begin_scene(seen)
-        if sample.trigger is Trigger.USER_REQUEST:
+        if look.asked:
             self._captures.answer(frame.info, seen.shown_at)
         self._failing = False
 

@@ -19,6 +19,7 @@ class Captures:
         self._answer: asyncio.Future[FrameInfo] | None = None
         self._asked_at = 0.0
         self._waiters = 0
+        self._afresh = False
         self._last: tuple[FrameInfo, float] | None = None
 
     @property
@@ -30,9 +31,17 @@ class Captures:
         """Whether a picture shown then is what somebody waits for."""
         return self.waiting and shown_at >= self._asked_at - NOW_SECONDS
 
+    def wants_afresh(self, shown_at: float) -> bool:
+        """Whether somebody who waits for such a picture wants it described, whatever it shows."""
+        return self._afresh and self.wants(shown_at)
+
     @contextmanager
-    def ask(self, now: float) -> Iterator[asyncio.Future[FrameInfo]]:
-        """Ask for a frame. The answer is that of all who ask meanwhile: shield it when awaiting."""
+    def ask(self, now: float, if_changed: bool = False) -> Iterator[asyncio.Future[FrameInfo]]:
+        """Ask for a frame. The answer is that of all who ask meanwhile: shield it when awaiting.
+
+        Args:
+            if_changed: As of ``CaptureRequest``.
+        """
         if self._last is not None and self._last[1] >= now - NOW_SECONDS:
             answer: asyncio.Future[FrameInfo] = asyncio.get_running_loop().create_future()
             answer.set_result(self._last[0])
@@ -40,8 +49,9 @@ class Captures:
             return
         if self._answer is None or self._answer.done():
             self._answer = asyncio.get_running_loop().create_future()
-            self._asked_at, self._waiters = now, 0
+            self._asked_at, self._waiters, self._afresh = now, 0, False
         answer = self._answer
+        self._afresh = self._afresh or not if_changed
         self._waiters += 1
         try:
             yield answer

@@ -36,11 +36,12 @@ class Sampled(Protocol):
     def speak(self, speaking: bool) -> None:
         """The participant began or stopped to speak."""
 
-    async def capture(self, deadline: float) -> FrameInfo:
+    async def capture(self, deadline: float, if_changed: bool = False) -> FrameInfo:
         """Publish a frame now.
 
         Args:
             deadline: Seconds after which nobody waits for it.
+            if_changed: As of ``CaptureRequest``.
 
         Raises:
             CaptureError: There was none in time.
@@ -170,7 +171,7 @@ class _Participant:
 
     async def _capture(self, request: CaptureRequest) -> CaptureReply:
         log.debug("capture_requested", reason=request.reason)
-        asked = [sampler.capture(request.deadline) for sampler in self.samplers]
+        asked = [sampler.capture(request.deadline, request.if_changed) for sampler in self.samplers]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         for unexpected in answers:
             if isinstance(unexpected, BaseException) and not isinstance(unexpected, CaptureError):

@@ -45,6 +45,7 @@ class Look:
         speaking: The participant speaks.
         asked: Somebody waits for a frame.
         generation: Of the bus; it grows when tickets and frames may have been lost.
+        afresh: Who waits wants it described, also where it shows what was described before.
     """
 
     now: float
@@ -52,6 +53,7 @@ class Look:
     speaking: bool = False
     asked: bool = False
     generation: int = 0
+    afresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class Policy:
         return owed
 
     def _trigger(self, history: History, look: Look, wants: Mapping[str, StageWants]) -> Trigger:
-        if look.asked:
+        if look.asked and (look.afresh or look.view is not View.STILL):
             return Trigger.USER_REQUEST
         if self._is_initial(history, look, wants):
             return Trigger.INITIAL

@@ -105,7 +105,7 @@ class FrameIntake:
         LOOKS.labels(view.name.lower()).inc()
         look = Look(came_at, view, asked=self._captures.waiting, generation=self._publisher.generation)
         wants = self._stages.wants
-        sample = self._policy.take(self._history, look, wants, self._trigger(trigger, came_at))
+        sample = self._policy.take(self._history, look, wants, self._trigger(trigger, came_at, view))
         frame: FrameInfo | None = None
         try:
             frame, ticketed = await self._publish(picture, sample, captured_at)
@@ -130,7 +130,7 @@ class FrameIntake:
             version = await self._changes.after(version)
         return self.newest if self._last_taken else None
 
-    async def capture(self, deadline: float) -> FrameInfo:
+    async def capture(self, deadline: float, if_changed: bool = False) -> FrameInfo:
         """Ask the client for a frame; see ``Sampled``.
 
         Raises:
@@ -138,7 +138,7 @@ class FrameIntake:
         """
         is_asked = self._captures.waiting
         try:
-            with self._captures.ask(self._loop.time()) as answer:
+            with self._captures.ask(self._loop.time(), if_changed) as answer:
                 if not answer.done() and not is_asked:
                     self._ask(Trigger.USER_REQUEST)
                 async with asyncio.timeout(deadline):
@@ -165,9 +165,11 @@ class FrameIntake:
             async with asyncio.timeout(END_SECONDS):
                 await self._publisher.end(self.track, self._sequence)
 
-    def _trigger(self, said: Trigger, now: float) -> Trigger:
+    def _trigger(self, said: Trigger, now: float, view: View) -> Trigger:
         if said is not Trigger.USER_REQUEST:
             return said
+        if view is View.STILL and self._captures.waiting and not self._captures.wants_afresh(now):
+            return Trigger.TIMER
         if not self._captures.waiting and now < self._urgent_at + URGENT_SECONDS:
             return Trigger.TIMER
         self._urgent_at = now
