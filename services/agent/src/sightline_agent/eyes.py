@@ -111,6 +111,15 @@ class Eyes:
                 self._captures.ask(participant, self.now())
                 self._errand(name, self._look(participant, reason))
 
+    def look_again(self, participant: str, reason: str) -> None:
+        """Ask for one more frame of somebody, described if the scene changed. Returns at once.
+
+        No turn waits for it, and what ``look`` asked for before is awaited as it was.
+        """
+        if self._feed is not None:
+            looking = self._feed.capture(participant, reason, if_changed=True)
+            self._errand(("look again", participant), looking)
+
     def awaits(self, participant: str, captions: bool = True, images: bool = False) -> bool:
         """Whether what a frame shows that ``look`` asked for will be known in a moment.
 
@@ -124,6 +133,12 @@ class Eyes:
             return described and (not images or self.context.depicts(frame, self.profile))
 
         return self._captures.in_flight(participant, self.now(), is_known)
+
+    def describing(self, participant: str) -> float | None:
+        """Seconds that the newest caption of somebody's took its stage; None where there is none."""
+        captions = [seen for seen in self.context.describe(self.now()) if seen.participant == participant]
+        newest = max(captions, key=lambda seen: seen.frame.captured_at, default=None)
+        return newest.message.seconds if newest is not None else None
 
     def just_looked(self, participant: str) -> bool:
         """Whether ``look`` was called for somebody a moment ago."""

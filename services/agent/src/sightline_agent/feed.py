@@ -70,10 +70,18 @@ class VisionFeed:
                 tasks.create_task(self._follow_images())
             tasks.create_task(self._keep_said())
 
-    async def capture(self, participant: str, reason: str) -> CaptureReply | None:
-        """Ask for a frame of somebody now. None: nobody could be asked, which is no error."""
+    async def capture(self, participant: str, reason: str, if_changed: bool = False) -> CaptureReply | None:
+        """Ask for a frame of somebody now. None: nobody could be asked, which is no error.
+
+        Args:
+            if_changed: As of ``CaptureRequest``.
+        """
         request = CaptureRequest(
-            room=self.context.room, participant=participant, reason=reason, deadline=CAPTURE_SECONDS
+            room=self.context.room,
+            participant=participant,
+            reason=reason,
+            deadline=CAPTURE_SECONDS,
+            if_changed=if_changed,
         )
         try:
             return await self.bus.request(request.subject, request, CaptureReply, timeout=CAPTURE_SECONDS)

@@ -94,7 +94,8 @@ class AgentSettings(Settings):
         NOTHING, description="What a turn says when nothing is in view; may be empty."
     )
     capture_on_speech: bool = Field(
-        True, description="Ask for a fresh frame as soon as the user starts to speak, or has typed."
+        True,
+        description="Ask for a fresh frame as soon as the user starts to speak, pauses, stops, or has typed.",
     )
     look_seconds: float = Field(
         2.0,
