@@ -21,12 +21,18 @@ START_SECONDS = 240
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """As ``voice_turns.talk`` notes it; seconds."""
+    """As ``voice_turns.talk`` notes it; seconds.
+
+    Attributes:
+        seeing: That the agent's own code took on the way to its model, so that it knows what is in view.
+        stall: The longest gap of the ticker from when the user began to speak until that was done.
+    """
 
     room: str
     began: float
     ended: float
     requested: float
+    seeing: float
     stall: float
 
 

@@ -9,13 +9,16 @@ from livekit import rtc
 from support.livekit_publisher import Publisher
 from voice_turns.moments import HEIGHT, WIDTH, moment_now, picture
 
-FPS = 10
-
 
 class Cameras:
-    """The cameras of all rooms show the moment; those of rooms that rest send nothing."""
+    """The cameras of all rooms show the moment; those of rooms that rest send nothing.
 
-    def __init__(self) -> None:
+    Args:
+        fps: Pictures a second.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._fps = fps
         self._sources: dict[str, rtc.VideoSource] = {}
         self.live: set[str] = set()
         self._task = asyncio.create_task(self._show())
@@ -39,4 +42,4 @@ class Cameras:
             frame = picture(moment_now())
             for name in self.live & self._sources.keys():
                 self._sources[name].capture_frame(frame)
-            await asyncio.sleep(1 / FPS)
+            await asyncio.sleep(1 / self._fps)

@@ -31,6 +31,9 @@ SPEECH_SECONDS = 1.5
 HEARD_SECONDS = 15
 """That a spoken turn is waited for, from its last word."""
 
+FPS, MANY_FPS = 30, 10
+"""Of the cameras of those who speak aloud; of the many where what they show is not judged by its age."""
+
 SETTLE_SECONDS = 1.5
 """From when the cameras of some rooms are on until the first turn there."""
 
@@ -133,9 +136,8 @@ class Whole:
     async def stage(self, rooms: Sequence[str]) -> AsyncIterator[Stage]:
         """Agents in these rooms, whose users say nothing by themselves."""
         async with AsyncExitStack() as stack:
-            cameras = await self._people(
-                stack, [Publisher(self._at.livekit, room, "alice") for room in rooms]
-            )
+            people = [Publisher(self._at.livekit, room, "alice") for room in rooms]
+            cameras = await self._people(stack, people, MANY_FPS)
             process = await stack.enter_async_context(agents(rooms, self._at))
             yield Stage(process, cameras, self._answerer, self._voice)
 
@@ -144,12 +146,12 @@ class Whole:
         """Agents in these rooms, and who speaks with them."""
         async with AsyncExitStack() as stack:
             callers = {room: Caller(self._at.livekit, room, "alice") for room in rooms}
-            cameras = await self._people(stack, list(callers.values()))
+            cameras = await self._people(stack, list(callers.values()), FPS)
             process = await stack.enter_async_context(agents(rooms, self._at))
             yield Stage(process, cameras, self._answerer, self._voice), callers
 
-    async def _people(self, stack: AsyncExitStack, people: Sequence[Publisher]) -> Cameras:
-        cameras = Cameras()
+    async def _people(self, stack: AsyncExitStack, people: Sequence[Publisher], fps: float) -> Cameras:
+        cameras = Cameras(fps)
         stack.push_async_callback(cameras.close)
         for person in people:
             await stack.enter_async_context(person)
