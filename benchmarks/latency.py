@@ -42,7 +42,10 @@ def _row(captures: list[list[float]], found: Paths, size: int) -> Row:
         "Capture: 720p at 30 frames a second, room-ingest subscribed, request → frame at a subscriber. "
         f"Ticket: {size:,} bytes of JPEG, from the acknowledgement of the frame to `process`, with the "
         "ticket and the direct get in between; the worker does not decode. Core: the same bytes from "
-        "`publish` to the subscriber's callback, in a process of its own, too."
+        "`publish` to the subscriber's callback, in a process of its own, too. That is one way through the "
+        "server; a ticket and its frame are three, the last with the same bytes, and a look whether another "
+        "replica has captioned the frame is beside it. What was tried, and what it brought, is in "
+        "docs/decisions/0011-fewer-turns-before-the-work.md."
     )
     return Row(
         number=5, title="capture request → bus; bus → worker", figures=_figures(captures, found), notes=notes

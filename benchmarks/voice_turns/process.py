@@ -26,6 +26,7 @@ class Turn:
     Attributes:
         seeing: That the agent's own code took on the way to its model, so that it knows what is in view.
         stall: The longest gap of the ticker from when the user began to speak until that was done.
+        busy: CPU time of the loop in that gap.
     """
 
     room: str
@@ -34,6 +35,7 @@ class Turn:
     requested: float
     seeing: float
     stall: float
+    busy: float
 
 
 class AgentProcess:

@@ -31,7 +31,7 @@ SPEECH_SECONDS = 1.5
 HEARD_SECONDS = 15
 """That a spoken turn is waited for, from its last word."""
 
-FPS, MANY_FPS = 30, 10
+FPS, MANY_FPS = 20, 10
 """Of the cameras of those who speak aloud; of the many where what they show is not judged by its age."""
 
 SETTLE_SECONDS = 1.5
