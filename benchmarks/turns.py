@@ -245,8 +245,8 @@ def ages(said: Runs, wanted: int) -> Row:
 def stalls(driven: Runs) -> Row:
     """Row 3."""
 
-    def gaps(run: str, percent: int, of: Callable[[Shown], float] = lambda shown: shown.turn.stall) -> Spread:
-        return milliseconds(of_each(driven[run], of, percent))
+    def gaps(run: str, percent: int) -> Spread:
+        return milliseconds(of_each(driven[run], lambda shown: shown.turn.stall, percent))
 
     figures = []
     for name, percent in (
@@ -265,22 +265,12 @@ def stalls(driven: Runs) -> Row:
                 gates={"recipe": 2.0} if percent == 50 else {},
             )
         )
-    busy = {name: gaps(name, 100, lambda shown: shown.turn.busy) for name in KINDS}
-    figures.append(
-        Figure(
-            name="CPU time of the loop in such a gap, longest of all",
-            ours=busy.pop(OURS),
-            baselines=busy,
-            unit="ms",
-        )
-    )
     notes = (
         "A ticker of 5 ms in the agents' process, from when the user begins to speak until it is known what "
         "is in view, as the model is about to be asked; the process's other conversations rest. The gap "
-        "holds the 5 ms themselves. What is longer than these and the loop's CPU time is a core that was "
-        "busy with the cameras, the SFU or the services, all of which run here as well. What the process "
-        "has imported is frozen for the garbage collector, in all of them alike, as LiveKit freezes what it "
-        "preloads for jobs; else a full collection stops the loop for a sixth of a second."
+        "holds the 5 ms themselves. What the process has imported is frozen for the garbage collector, in "
+        "all of them alike, as LiveKit freezes what it preloads for jobs; else a full collection stops the "
+        "loop for a sixth of a second."
     )
     return Row(number=3, title="event-loop stall while captioning", figures=figures, notes=notes)
 

@@ -26,7 +26,6 @@ class Turn:
     Attributes:
         seeing: That the agent's own code took on the way to its model, so that it knows what is in view.
         stall: The longest gap of the ticker from when the user began to speak until that was done.
-        busy: CPU time of the loop in that gap.
     """
 
     room: str
@@ -35,7 +34,6 @@ class Turn:
     requested: float
     seeing: float
     stall: float
-    busy: float
 
 
 class AgentProcess:

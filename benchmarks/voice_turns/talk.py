@@ -105,15 +105,13 @@ class Talk:
         self, ended: float, requested: float, seeing: float, captioning: tuple[float, float]
     ) -> None:
         await self._ticker.ticked_after(requested)
-        stall, busy = self._ticker.longest(*captioning)
         self._told.line(
             room=self.room,
             began=captioning[0],
             ended=ended,
             requested=requested,
             seeing=seeing,
-            stall=stall,
-            busy=busy,
+            stall=self._ticker.longest(*captioning),
         )
 
 

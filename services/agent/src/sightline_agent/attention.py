@@ -69,7 +69,8 @@ class Attention:
         speaker = self._speaker()
         if not speaker or turn.begun_by != "user" or turn.mode == "off":
             return NO_WAIT
-        self._ends.turn(time.monotonic())
+        if not self._is_typed:
+            self._ends.turn(time.monotonic())
         # A message in the room's chat counts as speaking as it arrives, and was asked for then.
         if self._is_typed and self._is_alone and not self._eyes.just_looked(speaker):
             self._ask(speaker, "the user typed")

@@ -1,6 +1,6 @@
 """Hears that somebody who speaks falls silent, before LiveKit is sure that they have stopped.
 
-LiveKit's voice activity detection waits for half a second of silence. In that time a camera can be looked
+LiveKit's voice activity detection waits for 0.2 to 0.4 s more of silence. In that time a camera can be looked
 at, and what it shows be described. A pause that is none costs one look.
 """
 
