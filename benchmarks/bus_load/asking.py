@@ -23,7 +23,7 @@ class Camera:
     def speak(self, speaking: bool) -> None:
         """A simulated track shows as many pictures as before."""
 
-    async def capture(self, deadline: float) -> FrameInfo:
+    async def capture(self, deadline: float, if_changed: bool = False) -> FrameInfo:
         """Publish a frame now."""
         sequence = self._running.next_sequence(self._number)
         frame = await self._source.publish(self._number, sequence, self._trigger)
