@@ -43,7 +43,7 @@ async def test_spoken_and_typed_turns_of_any_agent_carry_what_is_in_view_in_the_
     assert '"a blue book"' in third
     assert [record.room for record in records] == [room] * 3
     # As she begins to speak, and as she has typed.
-    assert [request.participant for request in alices.asked] == ["alice"] * 3
+    assert [request.participant for request in alices.asked if not request.if_changed] == ["alice"] * 3
 
 
 async def test_a_realtime_model_is_told_what_is_in_view_whoevers_agent_it_has(
