@@ -24,7 +24,7 @@ Paths = dict[str, list[list[Took]]]
 
 
 async def measure(options: Options) -> list[Row]:
-    repetitions = 2 if options.quick else 5
+    repetitions = 1 if options.quick else 5
     requests, frames = (8, 60) if options.quick else (20, 300)
     say("capture requests")
     async with capture_path() as path:

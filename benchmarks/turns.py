@@ -71,7 +71,7 @@ class Size:
         turns: In each of these.
         alone: Turns of a conversation that is alone, of each kind.
         spoken: Turns that are spoken aloud, with each kind, and with ours at either speed of hearing.
-        recipes: Those that are spoken with.
+        recipes: Those that are compared.
     """
 
     repetitions: int
@@ -89,13 +89,13 @@ QUICK = Size(repetitions=1, rooms=2, turns=3, alone=1, spoken=1, recipes=RECIPES
 async def measure(options: Options) -> list[Row]:
     size = QUICK if options.quick else FULL
     async with whole_system() as system:
-        rooms = {name: rooms_of(name, size) for name in KINDS}
+        rooms = {name: rooms_of(name, size) for name in (BLIND, OURS, *size.recipes)}
         async with system.stage([room for each in rooms.values() for room in each]) as stage:
             mixed = [room for pair in zip(rooms[BLIND], rooms[OURS], strict=True) for room in pair]
             runs: dict[str, Callable[[], Awaitable[list[Shown]]]] = {
                 BOTH: lambda: stage.driven(mixed, size.turns)
             }
-            for name in KINDS:
+            for name in rooms:
                 runs[name] = lambda at=rooms[name][:1]: stage.driven(at, size.alone)
             say("turns that are driven")
             driven = await interleaved(runs, size.repetitions)
@@ -136,7 +136,7 @@ def added(driven: Runs) -> Row:
     for percent, aim in ((50, 1.0), (99, 5.0)):
         spreads = {
             name: milliseconds(of_each(driven[name], lambda shown: shown.turn.seeing, percent))
-            for name in RECIPES
+            for name in recipes_of(driven)
         }
         ours = milliseconds(of_each(kind(driven, OURS), lambda shown: shown.turn.seeing, percent))
         ratio = spreads["recipe"].over(ours).median
@@ -150,7 +150,7 @@ def added(driven: Runs) -> Row:
     later = Figure(
         name="how much later the request to the model begins than without vision, p50",
         ours=later_than(kind(driven, OURS), kind(driven, BLIND)),
-        baselines={name: later_than(driven[name], driven[BLIND]) for name in RECIPES},
+        baselines={name: later_than(driven[name], driven[BLIND]) for name in recipes_of(driven)},
         unit="ms",
     )
     return Row(
@@ -159,6 +159,11 @@ def added(driven: Runs) -> Row:
         figures=[*figures, later],
         notes=added_notes(driven),
     )
+
+
+def recipes_of(runs: Runs) -> list[str]:
+    """Those of the recipes that were run."""
+    return [name for name in RECIPES if name in runs]
 
 
 def kind(driven: Runs, name: str) -> list[list[Shown]]:
@@ -203,7 +208,7 @@ def ages(said: Runs, wanted: int) -> Row:
     def of_the_turn(runs: Sequence[Sequence[Shown]]) -> Spread:
         return Spread.of(100 * sum(shown.is_of_the_turn for shown in run) / len(run) for run in runs)
 
-    recipes = [name for name in RECIPES if name in said]
+    recipes = recipes_of(said)
     both = [*said[OURS], *said[HEARD_SLOWLY]]
     share = of_the_turn(both)
     every = statistics.fmean(share.samples)
@@ -261,7 +266,7 @@ def stalls(driven: Runs) -> Row:
             Figure(
                 name=name,
                 ours=ours,
-                baselines={baseline: gaps(baseline, percent) for baseline in (BLIND, *RECIPES)},
+                baselines={each: gaps(each, percent) for each in (BLIND, *recipes_of(driven))},
                 unit="ms",
                 aim="under 10 ms",
                 met=ours.median < 10,
