@@ -26,7 +26,7 @@ from sightline.embedded import NatsServer
 from sightline.errors import BusError
 from sightline.messages import Caption, Frame, Message, Track, Trigger
 
-ROOMS, QUICK_ROOMS = 1000, 200
+ROOMS, QUICK_ROOMS = 1000, 120
 BATCHES = 8
 TRACKS = (
     {"participant": "alice", "id": "TR_camera", "source": "camera"},

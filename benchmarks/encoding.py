@@ -157,7 +157,7 @@ async def measure(options: Options) -> list[Row]:
     all_works[LIBJPEG] = {
         "1280 px": lambda: simplejpeg.encode_jpeg_yuv_planes(planes.y, planes.u, planes.v, QUALITY)
     }
-    repetitions, pictures = (5, 8) if options.quick else (9, 24)
+    repetitions, pictures = (3, 8) if options.quick else (9, 24)
     found = await interleaved(
         {name: partial(asyncio.to_thread, milliseconds, jobs, pictures) for name, jobs in all_works.items()},
         repetitions,

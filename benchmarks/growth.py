@@ -40,7 +40,7 @@ class Measured(NamedTuple):
 
 
 async def measure(options: Options) -> list[Row]:
-    sizes, frames, repetitions = (QUICK_SIZES, 100, 2) if options.quick else (SIZES, 500, 5)
+    sizes, frames, repetitions = (QUICK_SIZES, 100, 1) if options.quick else (SIZES, 500, 5)
     async with AsyncExitStack() as stack:
         running: dict[int, Rooms] = {}
         for size in sizes:

@@ -79,7 +79,7 @@ class Scene:
 
 async def measure(options: Options) -> list[Row]:
     """Row 4."""
-    seconds, repetitions = (3.0, 1) if options.quick else (6.0, 3)
+    seconds, repetitions = (2.0, 1) if options.quick else (6.0, 3)
     with running_livekit(find_livekit_server()) as livekit:
         async with NatsServer() as nats, Bus.open(BusSettings(url=nats.url), name="benchmark") as bus:
 

@@ -96,7 +96,7 @@ async def measure(options: Options) -> list[Row]:
     say("more and more replicas")
     scale = await _scale(options)
     say("five times more frames than captions")
-    seconds, repetitions = (6.0, 1) if options.quick else (18.0, 2)
+    seconds, repetitions = (4.0, 1) if options.quick else (18.0, 2)
     names = (SIGHTLINE, BASELINES[1]) if options.quick else (SIGHTLINE, *BASELINES)
     runs = {name: partial(overloaded, name, seconds) for name in names}
     overload = await interleaved(runs, repetitions)
@@ -104,7 +104,7 @@ async def measure(options: Options) -> list[Row]:
 
 
 async def _scale(options: Options) -> dict[tuple[str, int], list[Scaled]]:
-    seconds, repetitions = (3.0, 1) if options.quick else (3.5, 3)
+    seconds, repetitions = (2.5, 1) if options.quick else (3.5, 3)
     sizes = COMPARED if options.quick else REPLICAS
     cases = [(SIGHTLINE, each) for each in sizes]
     if not options.quick:

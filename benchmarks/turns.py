@@ -46,6 +46,7 @@ KINDS |= {"async recipe": "async_recipe", "image in turn": "image"}
 RECIPES = ("recipe", "async recipe", "image in turn")
 FAST, SLOW = HEARING_SECONDS
 HEARD_SLOWLY = "sightline, heard slowly"
+HEARD = (OURS, HEARD_SLOWLY)
 BOTH = "no vision and sightline"
 """Conversations of both kinds at once; by itself each kind has one, and no other has a turn meanwhile."""
 
@@ -71,6 +72,7 @@ class Size:
         turns: In each of these.
         alone: Turns of a conversation that is alone, of each kind.
         spoken: Turns that are spoken aloud, with each kind, and with ours at either speed of hearing.
+        ours: Ours by how what is spoken is heard.
         recipes: Those that are compared.
     """
 
@@ -79,11 +81,12 @@ class Size:
     turns: int
     alone: int
     spoken: int
+    ours: Sequence[str]
     recipes: Sequence[str]
 
 
-FULL = Size(repetitions=3, rooms=4, turns=12, alone=6, spoken=5, recipes=RECIPES)
-QUICK = Size(repetitions=1, rooms=2, turns=3, alone=1, spoken=1, recipes=RECIPES[:1])
+FULL = Size(repetitions=3, rooms=4, turns=12, alone=6, spoken=5, ours=HEARD, recipes=RECIPES)
+QUICK = Size(repetitions=1, rooms=2, turns=2, alone=1, spoken=1, ours=HEARD[:1], recipes=RECIPES[:1])
 
 
 async def measure(options: Options) -> list[Row]:
@@ -101,7 +104,7 @@ async def measure(options: Options) -> list[Row]:
             driven = await interleaved(runs, size.repetitions)
         rows = [added(driven), stalls(driven)]
         if not options.gate:
-            wanted = 2 * size.repetitions * size.spoken
+            wanted = len(size.ours) * size.repetitions * size.spoken
             rows.insert(1, ages(await spoken(system, size), wanted))
     return rows
 
@@ -113,7 +116,7 @@ def rooms_of(name: str, size: Size) -> list[str]:
 
 async def spoken(system: Whole, size: Size) -> Runs:
     """Turns that are spoken into a microphone."""
-    names = (OURS, HEARD_SLOWLY, *size.recipes)
+    names = (*size.ours, *size.recipes)
     rooms = {name: f"{KINDS.get(name, KINDS[OURS])}-{hearing_of(name)}-aloud" for name in names}
     async with system.spoken(list(rooms.values())) as (stage, people):
         say("turns that are spoken")
@@ -209,19 +212,20 @@ def ages(said: Runs, wanted: int) -> Row:
         return Spread.of(100 * sum(shown.is_of_the_turn for shown in run) / len(run) for run in runs)
 
     recipes = recipes_of(said)
-    both = [*said[OURS], *said[HEARD_SLOWLY]]
-    share = of_the_turn(both)
+    ours = [name for name in HEARD if name in said]
+    all_of_ours = [run for name in ours for run in said[name]]
+    share = of_the_turn(all_of_ours)
     every = statistics.fmean(share.samples)
     figures = [
         Figure(
-            name=f"age of what the model is shown, p95, speech-to-text in {hearing:g} s",
+            name=f"age of what the model is shown, p95, speech-to-text in {hearing_of(name):g} s",
             ours=(age := oldest(said[name])),
             baselines={name: oldest(said[name]) for name in recipes} if name == OURS else {},
             unit="s",
             aim=f"at most {AGE_AIM:g} s, the model's latency and 0.3 s",
             met=age.median <= AGE_AIM,
         )
-        for name, hearing in ((OURS, FAST), (HEARD_SLOWLY, SLOW))
+        for name in ours
     ] + [
         Figure(
             name="turns that are shown a frame taken after speech began",
@@ -233,16 +237,17 @@ def ages(said: Runs, wanted: int) -> Row:
             met=every >= 99,
         ),
     ]
-    heard = sum(map(len, both))
+    heard = sum(map(len, all_of_ours))
     delays = {
-        hearing: statistics.median(s.turn.ended - s.spoke_at for run in said[name] for s in run)
-        for name, hearing in ((OURS, FAST), (HEARD_SLOWLY, SLOW))
+        hearing_of(name): statistics.median(s.turn.ended - s.spoke_at for run in said[name] for s in run)
+        for name in ours
     }
+    over = ", ".join(f"{delay:.1f} s where it takes {seconds:g} s" for seconds, delay in delays.items())
     notes = (
         "Ages are those of the pixels, as the request to the model begins: at the end of the turn for ours, "
         f"after the description for the recipes. {wanted} turns of ours, of which {heard} were heard. A turn "
-        f"is over {delays[FAST]:.1f} s after its first word where speech-to-text takes {FAST:g} s, "
-        f"{delays[SLOW]:.1f} s where it takes {SLOW:g} s. The camera never shows the same picture twice. "
+        f"is over so long after its first word, by the time that speech-to-text takes: {over}. The camera "
+        "never shows the same picture twice. "
         "A frame is asked for as the user begins to speak, and one more as they pause or stop: at the last "
         "of these signs that left time enough in the turns before. While they speak, more are sampled once "
         "a second. The recipes describe after the turn, which row 1 counts."

@@ -80,7 +80,7 @@ async def _cameras(running: Fleet, trigger: Trigger) -> AsyncIterator[Asker]:
 
 
 async def measure(options: Options) -> list[Row]:
-    seconds, repetitions = (3.0, 1) if options.quick else (12.0, 2)
+    seconds, repetitions = (2.0, 1) if options.quick else (12.0, 2)
     runs = {
         SIGHTLINE: partial(asked, Trigger.USER_REQUEST, seconds),
         WITHOUT: partial(asked, Trigger.TIMER, seconds),
