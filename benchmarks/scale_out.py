@@ -96,7 +96,7 @@ async def measure(options: Options) -> list[Row]:
     say("more and more replicas")
     scale = await _scale(options)
     say("five times more frames than captions")
-    seconds, repetitions = (4.0, 1) if options.quick else (18.0, 2)
+    seconds, repetitions = (7.5, 1) if options.quick else (18.0, 2)
     names = (SIGHTLINE, BASELINES[1]) if options.quick else (SIGHTLINE, *BASELINES)
     runs = {name: partial(overloaded, name, seconds) for name in names}
     overload = await interleaved(runs, repetitions)

@@ -68,7 +68,7 @@ class Found:
 
 async def measure(options: Options) -> list[Row]:
     """Row 9."""
-    seeds, seconds = (2, 60) if options.quick else (5, 300)
+    seeds, seconds = (1, 45) if options.quick else (5, 300)
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         runs = [loop.run_in_executor(pool, one_seed, seed, seconds) for seed in range(seeds)]
