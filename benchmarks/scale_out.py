@@ -104,7 +104,7 @@ async def measure(options: Options) -> list[Row]:
 
 
 async def _scale(options: Options) -> dict[tuple[str, int], list[Scaled]]:
-    seconds, repetitions = (2.5, 1) if options.quick else (3.5, 3)
+    seconds, repetitions = (3.0, 1) if options.quick else (3.5, 3)
     sizes = COMPARED if options.quick else REPLICAS
     cases = [(SIGHTLINE, each) for each in sizes]
     if not options.quick:
