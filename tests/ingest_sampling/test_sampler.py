@@ -13,7 +13,7 @@ import pytest
 from sightline import imaging
 from sightline.bus import Bus
 from sightline.errors import CaptureError
-from sightline.messages import Frame, Lane, Trigger
+from sightline.messages import Frame, FrameInfo, Lane, Trigger
 from sightline.sampling.publisher import Publisher
 from sightline.stages import StageEntry, announce
 from sightline.worker import StageWants
@@ -116,14 +116,19 @@ async def test_a_capture_request_gets_a_frame_of_now_in_the_urgent_lane(bus: Bus
         assert await sampler.demand_changed(wanted) == calm
 
 
+async def look_again(sampler: TrackSampler, picture: Picture) -> FrameInfo:
+    """Ask for a frame that is described if the scene changed; this picture comes then."""
+    asking = asyncio.create_task(sampler.capture(30.0, if_changed=True))
+    await sampler.demand_changed(sampler.demand)
+    sampler.show(picture)
+    return await asking
+
+
 async def test_a_look_again_is_answered_with_a_frame_that_confirms_the_scene(bus: Bus) -> None:
     async with sampling(bus, PATIENT) as (sampler, frames):
         sampler.show(scene(1, bus.now()))
         await frames.next()
-        asking = asyncio.create_task(sampler.capture(30.0, if_changed=True))
-        await sampler.demand_changed(sampler.demand)
-        sampler.show(scene(1, bus.now()))
-        captured = await asking
+        captured = await look_again(sampler, scene(1, bus.now()))
         assert captured == (await frames.next()).info
         assert (captured.sequence, captured.unchanged_since) == (2, 1)
         assert await ticket(bus, Lane.URGENT) is None
@@ -133,10 +138,8 @@ async def test_a_look_again_at_another_scene_is_urgent(bus: Bus) -> None:
     async with sampling(bus, PATIENT) as (sampler, frames):
         sampler.show(scene(1, bus.now()))
         await frames.next()
-        asking = asyncio.create_task(sampler.capture(30.0, if_changed=True))
-        await sampler.demand_changed(sampler.demand)
-        sampler.show(scene(2, bus.now()))
-        assert (await asking).trigger is Trigger.USER_REQUEST
+        captured = await look_again(sampler, scene(2, bus.now()))
+        assert captured.trigger is Trigger.USER_REQUEST
         assert (await serve_ticket(bus, lane=Lane.URGENT)).sequence == 2
 
 

@@ -55,6 +55,11 @@ class Look:
     generation: int = 0
     afresh: bool = True
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether somebody waits for a description of it."""
+        return self.asked and (self.afresh or self.view is not View.STILL)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -201,7 +206,7 @@ class Policy:
         return owed
 
     def _trigger(self, history: History, look: Look, wants: Mapping[str, StageWants]) -> Trigger:
-        if look.asked and (look.afresh or look.view is not View.STILL):
+        if look.is_urgent:
             return Trigger.USER_REQUEST
         if self._is_initial(history, look, wants):
             return Trigger.INITIAL

@@ -103,9 +103,15 @@ class FrameIntake:
         came_at, captured_at = self._loop.time(), self._bus.now()
         view = View.STILL if is_same and self.newest is not None else self._scene.view(picture.thumbnail)
         LOOKS.labels(view.name.lower()).inc()
-        look = Look(came_at, view, asked=self._captures.waiting, generation=self._publisher.generation)
+        look = Look(
+            came_at,
+            view,
+            asked=self._captures.waiting,
+            generation=self._publisher.generation,
+            afresh=self._captures.wants_afresh(came_at),
+        )
         wants = self._stages.wants
-        sample = self._policy.take(self._history, look, wants, self._trigger(trigger, came_at, view))
+        sample = self._policy.take(self._history, look, wants, self._trigger(trigger, look))
         frame: FrameInfo | None = None
         try:
             frame, ticketed = await self._publish(picture, sample, captured_at)
@@ -165,14 +171,12 @@ class FrameIntake:
             async with asyncio.timeout(END_SECONDS):
                 await self._publisher.end(self.track, self._sequence)
 
-    def _trigger(self, said: Trigger, now: float, view: View) -> Trigger:
+    def _trigger(self, said: Trigger, look: Look) -> Trigger:
         if said is not Trigger.USER_REQUEST:
             return said
-        if view is View.STILL and self._captures.waiting and not self._captures.wants_afresh(now):
+        if not look.is_urgent and (look.asked or look.now < self._urgent_at + URGENT_SECONDS):
             return Trigger.TIMER
-        if not self._captures.waiting and now < self._urgent_at + URGENT_SECONDS:
-            return Trigger.TIMER
-        self._urgent_at = now
+        self._urgent_at = look.now
         return said
 
     async def _publish(
